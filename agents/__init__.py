@@ -1,0 +1,1 @@
+"""The decisions: one folder per agent, `decider.py` (pure) and `agent.py` (its declaration)."""

@@ -1,0 +1,30 @@
+"""How a worker process ends: exit codes that mean something, and nothing half done on the way out.
+
+A worker never continues after an error it does not understand: its inputs are not done, and the next owner judges
+them again. `os._exit` is used because an orderly stop would try to finish transactions that must not be finished.
+"""
+
+import logging
+import os
+from typing import NoReturn
+
+log = logging.getLogger("tape.runtime")
+
+CRASHED = 70
+"""An exception in an agent, or an error in a transaction: inputs not done, start again."""
+
+STUCK = 75
+"""Work that was fetched did not advance: the watchdog ended the process."""
+
+FENCED = 76
+"""Another owner has taken over: the broker refused this one."""
+
+ORPHANED = 77
+"""The process that started this one is gone."""
+
+
+def die(code: int, why: object) -> NoReturn:
+    """Say why on the log and end the process at once."""
+    log.critical("exit %d: %s", code, why)
+    logging.shutdown()
+    os._exit(code)

@@ -1,0 +1,135 @@
+"""Who keeps an agent's partitions: takes them over, feeds them, gives them up.
+
+The transport asks a keeper for three things: where the inputs of newly assigned partitions start (in the consumer's
+thread, before any message), to handle a record (in the event loop), and to release partitions.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from agents.declaration import Agent, Performer
+from infra.kafka.log import read
+from infra.runtime.partition import AgentPartition, DecidingPartition, PerformingPartition
+from infra.runtime.recovery import Recovered, decisions, own, recovered
+from infra.runtime.transactions import Committer, TransactionSettings, transactional_producer
+from infra.runtime.views import ViewFollower
+from topics.registry import read_by, written_by
+from topics.wire import Incoming, Partition
+
+#: Bound on waiting for a partition's last transaction when it moves to another worker.
+DRAIN_TIMEOUT_S = 5.0
+
+
+class Keeper(Protocol):
+    """What the transport needs to know about whoever handles the records."""
+
+    def take_over(self, assigned: Iterable[Partition]) -> dict[Partition, int]:
+        """Become the owner of input partitions and return where each starts. Blocks; runs in the consumer's thread."""
+        ...
+
+    async def handle(self, record: Incoming) -> None:
+        """Handle one record; returns when the next may come."""
+        ...
+
+    async def release(self, revoked: Iterable[Partition], lost: bool) -> dict[Partition, int]:
+        """Give partitions up and return their durable positions; `lost`: somebody else may own them already."""
+        ...
+
+    def durable(self) -> dict[Partition, int]:
+        """Return the positions that consumer-group tools may be shown."""
+        ...
+
+    def stuck_for(self) -> float:
+        """Return for how many seconds work handed to the outside has not come back."""
+        ...
+
+
+class DecisionKeeper:
+    """Keeps the partitions of a deciding or performing agent, one `AgentPartition` each."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        settings: TransactionSettings,
+        loop: asyncio.AbstractEventLoop,
+        performer: Performer | None = None,
+    ) -> None:
+        self._agent = agent
+        self._settings = settings
+        self._loop = loop
+        self._performer = performer
+        self._inputs = input_topics(agent)
+        self._outputs = tuple(topic.name for topic in written_by(agent.name))
+        self._kept: dict[int, AgentPartition] = {}
+        self._follower = None if agent.view is None else ViewFollower(agent.view, settings.bootstrap_servers, loop)
+
+    def take_over(self, assigned: Iterable[Partition]) -> dict[Partition, int]:
+        """Fence the former owner, fold own events, and start the inputs at the last decision's positions."""
+        wanted = set(assigned)
+        starts: dict[Partition, int] = {}
+        for number in sorted({partition for _, partition in wanted}):
+            kept = self._take_over_one(number)
+            self._kept[number] = kept
+            starts.update(kept.positions)
+        return {partition: offset for partition, offset in starts.items() if partition in wanted}
+
+    async def handle(self, record: Incoming) -> None:
+        """Judge one record in its partition."""
+        kept = self._kept.get(record.partition)
+        if kept is not None:
+            await kept.handle(record)
+
+    async def release(self, revoked: Iterable[Partition], lost: bool) -> dict[Partition, int]:
+        """Let the last transactions of the partitions finish, unless somebody else owns them already."""
+        numbers = {partition for _, partition in revoked}
+        leaving = [self._kept.pop(number) for number in sorted(numbers) if number in self._kept]
+        if lost:
+            for kept in leaving:
+                kept.abandon()
+            return {}
+        await asyncio.gather(*(kept.drain(DRAIN_TIMEOUT_S) for kept in leaving))
+        return {partition: offset for kept in leaving for partition, offset in kept.durable.items()}
+
+    def durable(self) -> dict[Partition, int]:
+        """Return the positions up to which every decision is committed."""
+        return {partition: offset for kept in self._kept.values() for partition, offset in kept.durable.items()}
+
+    def stuck_for(self) -> float:
+        """Return how long the slowest transaction has been under way."""
+        return max((kept.stuck_for() for kept in list(self._kept.values())), default=0.0)
+
+    def _take_over_one(self, number: int) -> AgentPartition:
+        name = f"{self._agent.name}-{number}"
+        producer = transactional_producer(self._settings, name)  # from here on nobody else can add to our events
+        start = self._recover(number)
+        positions = {(topic, number): 0 for topic in self._inputs} | start.positions
+
+        def committer(on_durable: Callable[[int], None]) -> Committer:
+            return Committer(producer, name, on_durable)
+
+        if self._performer is None:
+            look = None if self._follower is None else self._follower.look
+            return DecidingPartition(
+                self._agent, number, start, positions, committer, self._loop, state=start.state, look=look
+            )
+        kept = PerformingPartition(
+            self._agent, number, start, positions, committer, self._loop, performer=self._performer
+        )
+        kept.take_over(start.published)
+        return kept
+
+    def _recover(self, number: int) -> Recovered:
+        beginnings = {(topic, number): 0 for topic in self._outputs}
+        records = own(read(self._settings.bootstrap_servers, beginnings), self._agent.name)
+        found = tuple(decisions(records))
+        return recovered(self._agent.decider, found, keep_published=self._agent.performs)
+
+
+def _is_view(agent: Agent, topic: str) -> bool:
+    return agent.view is not None and agent.view.topic == topic
+
+
+def input_topics(agent: Agent) -> tuple[str, ...]:
+    """Return the topics an agent subscribes to; its view is read beside them, not subscribed."""
+    return tuple(topic.name for topic in read_by(agent.name) if not _is_view(agent, topic.name))

@@ -1,0 +1,176 @@
+"""One partition of one agent: judges its inputs strictly in order and hands every decision over whole.
+
+A deciding partition folds its own events; a performing one (the broker agent) acts outside and publishes what the
+outside said. Both stand on the same rules: a decision carries the positions of all inputs after it, and recovery
+begins there.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from agents.decider import Message
+from agents.decision import Draft, agent_version, as_recorded, drafts, evolved, read, stamped
+from agents.declaration import Agent, Fact, Performer
+from infra.runtime.recovery import Recovered
+from infra.runtime.transactions import Committer
+from schemas.record import Record
+from topics.codec import Event
+from topics.registry import BY_RECORD
+from topics.wire import Incoming, Outgoing, Partition, Standing, chain_hash
+
+#: Decisions judged and not yet committed, at most; beyond it judging waits for the broker.
+UNCOMMITTED_MAX = 2000
+
+Look = Callable[[Record], Awaitable[Any]]
+NewCommitter = Callable[[Callable[[int], None]], Committer]
+
+
+class AgentPartition:
+    """What deciding and performing partitions share: standing, positions and the way out. Lives in the event loop."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        partition: int,
+        start: Recovered,
+        positions: dict[Partition, int],
+        new_committer: NewCommitter,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.agent = agent
+        self.partition = partition
+        self.positions = positions
+        self._version = agent_version(agent.name)
+        self._seq = start.seq
+        self._prev = start.prev
+        self._loop = loop
+        self._uncommitted: list[dict[Partition, int]] = []
+        self._durable = dict(positions)
+        self._room = asyncio.Event()
+        self._judging = False
+        self._given_up = False
+        self._committer = new_committer(self._committed)
+
+    @property
+    def durable(self) -> dict[Partition, int]:
+        """Positions up to which everything decided is committed; for lag tools only."""
+        return dict(self._durable if self._uncommitted else self.positions)
+
+    async def handle(self, record: Incoming) -> None:
+        """Judge one input; a record before the position was judged already and is passed over."""
+        where = (record.topic, record.partition)
+        if record.offset < self.positions.get(where, 0):
+            return
+        while len(self._uncommitted) >= UNCOMMITTED_MAX:
+            self._room.clear()
+            await self._room.wait()
+        self._judging = True
+        decided = await self._judge(record)
+        self._judging = False
+        if self._given_up:
+            return  # moved away while judging: the next owner judges this input again
+        self.positions[where] = record.offset + 1
+        if decided:
+            self._publish(decided, str(record.place))
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait until everything decided is committed, or the time is over; then give the partition up."""
+        until = time.monotonic() + timeout_s
+        while (self._uncommitted or self._judging) and time.monotonic() < until:
+            await asyncio.sleep(0.002)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Give the partition up at once; what is not committed is decided again by the next owner."""
+        self._given_up = True
+        self._committer.abandon()
+
+    def stuck_for(self) -> float:
+        """Return for how many seconds a transaction has been under way."""
+        return self._committer.stuck_for()
+
+    async def _judge(self, record: Incoming) -> Sequence[Draft]:
+        raise NotImplementedError
+
+    def _publish(self, decided: Sequence[Draft], cause: str) -> tuple[Outgoing, ...]:
+        standing = Standing(self.agent.name, self._version, self._seq + 1, self._prev, cause, dict(self.positions))
+        outgoing = stamped(decided, self.partition, standing)
+        self._seq += 1
+        self._prev = chain_hash(each.sha256 for each in outgoing)
+        self._uncommitted.append(dict(self.positions))
+        self._committer.submit(outgoing)
+        return outgoing
+
+    def _committed(self, count: int) -> None:
+        self._loop.call_soon_threadsafe(self._note_committed, count)
+
+    def _note_committed(self, count: int) -> None:
+        self._durable = self._uncommitted[count - 1]
+        del self._uncommitted[:count]
+        self._room.set()
+
+
+class DecidingPartition(AgentPartition):
+    """Folds its own events and decides."""
+
+    def __init__(self, *args: Any, state: Any, look: Look | None, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._state = state
+        self._look = look
+
+    async def _judge(self, record: Incoming) -> Sequence[Draft]:
+        decider = self.agent.decider
+        if decider is None:
+            raise TypeError(f"{self.agent.name} has no decider")
+        event = read(record, self.agent.name)
+        if isinstance(event, Draft):
+            return (event,)
+        view = None if self._look is None else await self._look(event.record)
+        return drafts(self.agent, decider, self._state, event, view)
+
+    def _publish(self, decided: Sequence[Draft], cause: str) -> tuple[Outgoing, ...]:
+        outgoing = super()._publish(decided, cause)
+        decider = self.agent.decider
+        if decider is not None:
+            self._state = evolved(decider, self._state, as_recorded(outgoing))
+        return outgoing
+
+
+class PerformingPartition(AgentPartition):
+    """Acts outside, one message at a time in a thread, and publishes what the outside said, asked or unasked."""
+
+    def __init__(self, *args: Any, performer: Performer, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._performer = performer
+
+    def take_over(self, published: Sequence[Event]) -> None:
+        """Let the performer start; called once, in the consumer's thread, before any message."""
+        earlier = [(event.envelope, event.record) for event in published]
+        self._performer.take_over(self.partition, earlier, self.publish_unasked)
+
+    def publish_unasked(self, fact: Fact) -> None:
+        """Publish what came without being asked; may be called from any thread."""
+        self._loop.call_soon_threadsafe(self._unasked, fact)
+
+    def abandon(self) -> None:
+        self._performer.release(self.partition)
+        super().abandon()
+
+    async def _judge(self, record: Incoming) -> Sequence[Draft]:
+        event = read(record, self.agent.name)
+        if isinstance(event, Draft):
+            return (event,)
+        envelope = event.envelope
+        message = Message(event.record, envelope.event_id, envelope.correlation_id, envelope.occurred_at)
+        facts = await self._loop.run_in_executor(None, self._performer.perform, message)
+        return tuple(_draft(fact) for fact in facts)
+
+    def _unasked(self, fact: Fact) -> None:
+        if not self._given_up:
+            self._publish((_draft(fact),), f"outside:{fact.envelope.event_id}")
+
+
+def _draft(fact: Fact) -> Draft:
+    return Draft(BY_RECORD[type(fact.record)], fact.envelope, fact.record)

@@ -1,0 +1,70 @@
+"""The keeper of a projection: records go to PostgreSQL in batches, rows and positions in one transaction."""
+
+import asyncio
+from collections.abc import Iterable
+
+from infra.postgres.projection import Projection
+from topics.codec import Event, UndecodableError, decode
+from topics.wire import Incoming, Partition
+
+
+class ProjectionKeeper:
+    """Keeps a projection: records go to PostgreSQL in batches, rows and positions in one transaction."""
+
+    def __init__(self, projection: Projection, loop: asyncio.AbstractEventLoop, batch_max: int = 500) -> None:
+        self._projection = projection
+        self._loop = loop
+        self._batch_max = batch_max
+        self._batch: list[tuple[Incoming, Event | None]] = []
+        self._positions: dict[Partition, int] = {}
+        self._flushing: asyncio.Future[None] | None = None
+
+    def take_over(self, assigned: Iterable[Partition]) -> dict[Partition, int]:
+        """Start where PostgreSQL says the rows end."""
+        starts = self._projection.positions(tuple(assigned))
+        self._positions.update(starts)
+        return starts
+
+    async def handle(self, record: Incoming) -> None:
+        """Add the record to the batch; a full batch is waited for."""
+        self._batch.append((record, _event_or_none(record)))
+        if self._flushing is None:
+            self._flushing = asyncio.ensure_future(self._flush())
+        if len(self._batch) >= self._batch_max:
+            await asyncio.shield(self._flushing)
+
+    async def release(self, revoked: Iterable[Partition], lost: bool) -> dict[Partition, int]:
+        """Write what is there, unless somebody else may own it already."""
+        gone = set(revoked)
+        if lost:
+            self._batch = [each for each in self._batch if (each[0].topic, each[0].partition) not in gone]
+        if self._flushing is not None:
+            await asyncio.shield(self._flushing)
+        left = {each: self._positions.pop(each) for each in gone if each in self._positions}
+        return {} if lost else left
+
+    def durable(self) -> dict[Partition, int]:
+        """Return the positions that are in PostgreSQL."""
+        return dict(self._positions)
+
+    def stuck_for(self) -> float:
+        """PostgreSQL may be away for long: decisions go on and the projection catches up, so this is never stuck."""
+        return 0.0
+
+    async def _flush(self) -> None:
+        try:
+            await asyncio.sleep(0)  # let what has arrived together be written together
+            while self._batch:
+                batch, self._batch = self._batch[: self._batch_max], self._batch[self._batch_max :]
+                await self._loop.run_in_executor(None, self._projection.apply, batch)
+                for record, _ in batch:
+                    self._positions[record.topic, record.partition] = record.offset + 1
+        finally:
+            self._flushing = None
+
+
+def _event_or_none(record: Incoming) -> Event | None:
+    try:
+        return decode(record)
+    except UndecodableError:
+        return None

@@ -1,0 +1,124 @@
+"""Taking over a partition: from the agent's own events to its state and the place where its inputs go on.
+
+The fold refuses a gap: a missing decision, a missing record of a decision or a broken chain stops the worker, because
+a state with a hole in it would decide differently from what the log says.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.decider import Decider
+from agents.decision import evolved
+from infra.errors import TapeError
+from schemas.record import Record
+from topics.codec import Event, UndecodableError, decode
+from topics.wire import GENESIS, Incoming, Partition, chain_hash, header, header_or_none, parse_positions
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One decision as it lies in the log: its records in order of ordinal."""
+
+    seq: int
+    records: tuple[Incoming, ...]
+
+    @property
+    def hash(self) -> str:
+        """What the next decision carries as `prev`."""
+        return chain_hash(header(record.headers, "sha256") for record in self.records)
+
+    @property
+    def prev(self) -> str:
+        """Hash of the decision before, as recorded."""
+        return header(self.records[0].headers, "prev")
+
+    @property
+    def inputs(self) -> dict[Partition, int]:
+        """Next position of every input partition after this decision."""
+        return parse_positions(header(self.records[0].headers, "inputs"))
+
+    @property
+    def cause(self) -> str:
+        """The record that caused it, as topic/partition/offset, or the name of the outside."""
+        return header(self.records[0].headers, "cause")
+
+
+class LogDamagedError(TapeError):
+    """The log of an agent-partition has a gap, a fork or an altered record."""
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """Where an agent-partition stands."""
+
+    state: Any
+    seq: int = 0
+    prev: str = GENESIS
+    positions: dict[Partition, int] = field(default_factory=dict)
+    published: tuple[Event, ...] = ()
+
+
+def own(records: Iterable[Incoming], agent: str) -> Iterator[Incoming]:
+    """Yield the records the agent itself has published; a topic may hold others' too (dead letters, stray bytes)."""
+    for record in records:
+        if header_or_none(record.headers, "agent") == agent and header_or_none(record.headers, "seq") is not None:
+            yield record
+
+
+def decisions(records: Iterable[Incoming]) -> Iterator[Decision]:
+    """Yield an agent-partition's decisions in order; raises LogDamagedError at the first gap, fork or broken link."""
+    by_seq: dict[int, list[Incoming]] = {}
+    for record in records:
+        by_seq.setdefault(int(header(record.headers, "seq")), []).append(record)
+    prev = GENESIS
+    for expected, seq in enumerate(sorted(by_seq), start=1):
+        decision = _whole(by_seq[seq])
+        if seq != expected:
+            raise _damaged(decision.records[0], "seq", str(expected), str(seq), "a decision is missing")
+        if decision.prev != prev:
+            raise _damaged(decision.records[0], "prev", prev, decision.prev, "the chain is broken")
+        prev = decision.hash
+        yield decision
+
+
+def recovered(decider: Decider[Any] | None, found: Sequence[Decision], keep_published: bool = False) -> Recovered:
+    """Return the state after the decisions: a fold for a decider, the decoded records for a performer."""
+    events = tuple(_decoded(record) for decision in found for record in decision.records)
+    records: tuple[Record, ...] = tuple(event.record for event in events)
+    state = None if decider is None else evolved(decider, decider.initial_state(), records)
+    published = events if keep_published else ()
+    if not found:
+        return Recovered(state, published=published)
+    last = found[-1]
+    return Recovered(state, last.seq, last.hash, last.inputs, published)
+
+
+def _whole(records: list[Incoming]) -> Decision:
+    records.sort(key=lambda record: int(header(record.headers, "ordinal")))
+    first = records[0]
+    count = int(header(first.headers, "count"))
+    ordinals = [int(header(record.headers, "ordinal")) for record in records]
+    if ordinals != list(range(count)):
+        raise _damaged(first, "ordinals", str(list(range(count))), str(ordinals), "a record is missing or doubled")
+    return Decision(int(header(first.headers, "seq")), tuple(records))
+
+
+def _decoded(record: Incoming) -> Event:
+    try:
+        return decode(record)
+    except UndecodableError as error:
+        raise LogDamagedError(
+            what=f"an own event cannot be read ({error.unreadable}): {error.error}",
+            where=str(record.place),
+            next_command="tape replay --all",
+        ) from error
+
+
+def _damaged(record: Incoming, what: str, expected: str, found: str, why: str) -> LogDamagedError:
+    agent, seq = header(record.headers, "agent"), header(record.headers, "seq")
+    return LogDamagedError(
+        what=f"{why}: {what} expected {expected}, was {found}",
+        where=f"{record.place} (agent {agent}, seq {seq})",
+        next_command="tape replay --all",
+    )

@@ -1,0 +1,131 @@
+"""Starts workers, each in a process of its own, and starts them again when they end, within a crash budget.
+
+A worker that ends with an error has not done its inputs; starting it again is always safe. One that keeps ending would
+only hide a bug: beyond the budget the supervisor stops everything, so that trading halts instead of limping.
+"""
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.errors import TapeError
+
+log = logging.getLogger("tape.supervisor")
+
+#: A worker may crash this often within the window before everything is stopped. kill -9 from outside counts too.
+CRASHES_MAX = 30
+CRASH_WINDOW_S = 120.0
+#: Wait before a restart: doubles with each crash in the window, from nothing at all for the first.
+BACKOFF_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+STOP_TIMEOUT_S = 20.0
+
+
+@dataclass
+class Child:
+    """One supervised worker."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    crashes: deque[float] = field(default_factory=deque)
+    restart_at: float | None = None
+    restarts: int = 0
+
+
+class Supervisor:
+    """Supervises one process per worker name; `run` blocks until `stop` or until the budget of a worker is spent."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        command: Callable[[str], Sequence[str]],
+        logs: Path,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._command = command
+        self._logs = logs
+        self._environment = dict(environment)
+        self._stopping = threading.Event()
+        self._changed = threading.Event()
+        logs.mkdir(parents=True, exist_ok=True)
+        self.children = {name: Child(name, self._start(name)) for name in names}
+
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Keep the workers running; raises TapeError when one has spent its crash budget."""
+        try:
+            while not self._stopping.is_set() and not until():
+                for child in self.children.values():
+                    self._look_after(child)
+                self._stopping.wait(0.02)
+        finally:
+            self._end_all()
+
+    def stop(self) -> None:
+        """End `run`, and with it the workers."""
+        self._stopping.set()
+
+    def pid(self, name: str) -> int:
+        """Return the process id of a worker now."""
+        return self.children[name].process.pid
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """Return how often each worker was started again."""
+        return {name: child.restarts for name, child in self.children.items()}
+
+    def _start(self, name: str) -> subprocess.Popen[bytes]:
+        with (self._logs / f"{name}.log").open("ab") as out:
+            return subprocess.Popen(
+                list(self._command(name)),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,  # Ctrl-C reaches the supervisor, which stops the workers in order
+            )
+
+    def _look_after(self, child: Child) -> None:
+        now = time.monotonic()
+        if child.restart_at is not None:
+            if now >= child.restart_at:
+                child.process, child.restart_at = self._start(child.name), None
+                child.restarts += 1
+            return
+        code = child.process.poll()
+        if code is None:
+            return
+        child.crashes.append(now)
+        while child.crashes[0] < now - CRASH_WINDOW_S:
+            child.crashes.popleft()
+        if len(child.crashes) > CRASHES_MAX:
+            raise TapeError(
+                f"worker {child.name} ended {len(child.crashes)} times in {CRASH_WINDOW_S:.0f} s, last with {code}",
+                where=str(self._logs / f"{child.name}.log"),
+                next_command="read the log, then tape worker --all",
+            )
+        wait = BACKOFF_S[min(len(child.crashes) - 1, len(BACKOFF_S) - 1)]
+        log.warning("worker %s ended with %s; starting it again in %.1f s", child.name, code, wait)
+        child.restart_at = now + wait
+
+    def _end_all(self) -> None:
+        running = [child.process for child in self.children.values() if child.process.poll() is None]
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        until = time.monotonic() + STOP_TIMEOUT_S
+        for process in running:
+            try:
+                process.wait(max(0.1, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def python_worker(name: str) -> Sequence[str]:
+    """Return the command of one worker process."""
+    return (sys.executable, "-m", "infra.worker", name)

@@ -1,0 +1,122 @@
+"""One transactional producer per agent-partition, and the thread that commits what was decided.
+
+Decisions are handed over in order. While one transaction commits, the next decisions collect; when it is through, all
+that is ready goes into the next one. Nothing waits for a timer. Any error ends the process: aborting and going on could
+let a late EndTxn of the old transaction act on the next one (Jepsen's Bufstream analysis), a bumped epoch cannot.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from infra.runtime.exits import CRASHED, FENCED, die
+from topics.wire import Outgoing
+
+#: Errors that say another producer owns the transactional id now.
+_FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
+
+#: Records in one transaction at most: bounds the time a reader waits behind it (500 records commit in < 20 ms).
+BATCH_RECORDS_MAX = 500
+
+
+@dataclass(frozen=True)
+class TransactionSettings:
+    """What a transactional producer needs to know."""
+
+    bootstrap_servers: str
+    transaction_timeout_ms: int = 15_000
+    delivery_timeout_ms: int = 10_000
+    init_timeout_s: float = 60.0
+
+
+def transactional_producer(settings: TransactionSettings, transactional_id: str) -> Producer:
+    """Return a producer that owns `transactional_id`: the former owner is fenced and what it left open is aborted."""
+    producer = Producer(
+        {
+            "bootstrap.servers": settings.bootstrap_servers,
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": settings.transaction_timeout_ms,
+            "delivery.timeout.ms": settings.delivery_timeout_ms,
+            "acks": "all",
+            "enable.idempotence": True,
+            "linger.ms": 0,
+            "retry.backoff.ms": 10,
+            "socket.nagle.disable": True,
+            "log_level": 2,
+        }
+    )
+    producer.init_transactions(settings.init_timeout_s)
+    return producer
+
+
+class Committer:
+    """Writes decisions of one agent-partition, each whole, in order; `on_durable` is called in this thread."""
+
+    def __init__(self, producer: Producer, name: str, on_durable: Callable[[int], None]) -> None:
+        self._producer = producer
+        self._name = name
+        self._on_durable = on_durable
+        self._ready: deque[tuple[Outgoing, ...]] = deque()
+        self._wake = threading.Condition()
+        self._closed = False
+        self._busy_since: float | None = None
+        self._thread = threading.Thread(target=self._run, name=f"commit-{name}", daemon=True)
+        self._thread.start()
+
+    def submit(self, decision: tuple[Outgoing, ...]) -> None:
+        """Hand over the records of one decision; they become visible together or not at all."""
+        with self._wake:
+            if self._closed:
+                raise RuntimeError(f"{self._name}: a decision was handed over after the partition was given up")
+            self._ready.append(decision)
+            self._wake.notify()
+
+    def abandon(self) -> None:
+        """Drop what was not handed to the broker yet; the next owner decides it again."""
+        with self._wake:
+            self._closed = True
+            self._ready.clear()
+            self._wake.notify()
+
+    def stuck_for(self) -> float:
+        """Return for how many seconds the transaction under way has been under way."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def _run(self) -> None:
+        try:
+            while (batch := self._next()) is not None:
+                self._commit(batch)
+                self._on_durable(len(batch))
+        except KafkaException as error:
+            kafka_error = error.args[0]
+            die(
+                FENCED if kafka_error.code() in _FENCED else CRASHED,
+                f"transaction of {self._name}: {kafka_error.str()}",
+            )
+        except BaseException as error:
+            die(CRASHED, f"transaction of {self._name}: {error!r}")
+
+    def _next(self) -> Sequence[tuple[Outgoing, ...]] | None:
+        with self._wake:
+            while not self._ready and not self._closed:
+                self._wake.wait()
+            batch: list[tuple[Outgoing, ...]] = []
+            records = 0
+            while self._ready and records < BATCH_RECORDS_MAX:
+                batch.append(self._ready.popleft())
+                records += len(batch[-1])
+            return batch or None
+
+    def _commit(self, batch: Sequence[tuple[Outgoing, ...]]) -> None:
+        self._busy_since = time.monotonic()
+        self._producer.begin_transaction()
+        for decision in batch:
+            for each in decision:
+                self._producer.produce(each.topic, each.value, each.key, each.partition, headers=list(each.headers))
+        self._producer.commit_transaction()
+        self._busy_since = None

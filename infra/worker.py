@@ -1,0 +1,97 @@
+"""The composition root: settings in, one running agent out. `python -m infra.worker NAME`."""
+
+import asyncio
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+
+from agents.declaration import Agent, Performer
+from infra.errors import TapeError
+from infra.runtime.app import TapeApp, run
+from infra.runtime.keeper import DecisionKeeper, Keeper, input_topics
+from infra.runtime.polling import GroupSettings
+from infra.runtime.transactions import TransactionSettings
+from infra.settings import Settings
+from topics.partitioning import partition_of
+
+AGENTS = (
+    "scheduler",
+    "strategist",
+    "collector",
+    "executor",
+    "broker",
+    "ledger",
+    "planner",
+    "gateway",
+    "projector",
+)
+"""Every agent, in the order of the data's way."""
+
+
+def declared(name: str) -> Agent:
+    """Return an agent's declaration; raises TapeError for a name that is none."""
+    if name not in AGENTS:
+        raise TapeError(f"there is no agent {name!r}, there are {', '.join(AGENTS)}", next_command="tape worker --help")
+    agent = import_module(f"agents.{name}.agent").AGENT
+    if not isinstance(agent, Agent):
+        raise TypeError(f"agents.{name}.agent.AGENT: expected an Agent, was {type(agent).__name__}")
+    return agent
+
+
+def transaction_settings(settings: Settings) -> TransactionSettings:
+    """Return what the transactional producers need."""
+    return TransactionSettings(
+        settings.bootstrap_servers, settings.transaction_timeout_ms, settings.delivery_timeout_ms
+    )
+
+
+def app_of(agent: Agent, settings: Settings) -> TapeApp:
+    """Return the agent's Faust app, wired to the outside by the settings."""
+    group = GroupSettings(
+        settings.bootstrap_servers, agent.name, settings.session_timeout_ms, settings.heartbeat_interval_ms
+    )
+
+    def new_keeper(loop: asyncio.AbstractEventLoop) -> Keeper:
+        if agent.name == "projector":
+            return _projection_keeper(settings, loop)
+        performer = _performer(settings) if agent.performs else None
+        return DecisionKeeper(agent, transaction_settings(settings), loop, performer)
+
+    return TapeApp(group, input_topics(agent), new_keeper)
+
+
+def _projection_keeper(settings: Settings, loop: asyncio.AbstractEventLoop) -> Keeper:
+    from infra.postgres.projection import Projection
+    from infra.runtime.projecting import ProjectionKeeper
+
+    return ProjectionKeeper(Projection(settings.database_url), loop)
+
+
+def _performer(settings: Settings) -> Performer:
+    from agents.broker.performer import BrokerPerformer
+    from infra.alpaca.brokerage import AlpacaBrokerage
+
+    brokerages = {account: AlpacaBrokerage.of(settings) for account in settings.account_ids}
+    return BrokerPerformer(
+        brokerages,
+        now=lambda: datetime.now(UTC),
+        partition_of_account=lambda account: partition_of(account, settings.partitions),
+    )
+
+
+def main(name: str) -> None:
+    """Run one agent until it is told to stop; does not return."""
+    logging.basicConfig(
+        level=os.environ.get("TAPE_LOGLEVEL", "WARNING"),
+        format=f"%(asctime)s %(levelname)s {name} %(name)s: %(message)s",
+    )
+    try:
+        run(app_of(declared(name), Settings.load()))
+    except TapeError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,68 @@
+"""The account as the broker sees it: a snapshot per run, and what happened outside orders."""
+
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import Field
+
+from schemas.market import Quote
+from schemas.portfolio import PortfolioContent
+from schemas.quantities import Money, Quantity
+from schemas.record import AccountRecord, Instant, Value
+
+
+class OrderProgress(Value):
+    """How much of an order was executed when it ended."""
+
+    client_order_id: str = Field(description="The order.")
+    cum_qty: Quantity = Field(description="Executed quantity, shares.")
+
+
+class Position(Value):
+    """What the broker holds of one symbol."""
+
+    symbol: str = Field(description="Ticker, upper case.")
+    quantity: Quantity = Field(description="Signed shares.")
+
+
+class SnapshotStatus(StrEnum):
+    """Whether the account could be read."""
+
+    READ = "READ"
+    FAILED = "FAILED"
+
+
+class SnapshotContent(Value):
+    """Account, positions and quotes at one instant, with what the run wants, carried by value."""
+
+    taken_at: Instant = Field(description="The broker agent's clock when the reads were complete.")
+    cash: Money = Field(description="Cash as the broker states it, dollars.")
+    equity: Money = Field(description="Equity as the broker states it, dollars.")
+    positions: tuple[Position, ...] = Field(description="Open positions, sorted by symbol.")
+    quotes: tuple[Quote, ...] = Field(description="Latest quotes of all symbols wanted or held, sorted by symbol.")
+    ended_orders: tuple[OrderProgress, ...] = Field(
+        description="Orders ended since the last cleared run: the books must hold their fills."
+    )
+    portfolio: PortfolioContent = Field(description="What the run wants, by value.")
+
+
+class AccountSnapshot(AccountRecord):
+    """The account, read once for one run, after everything older was cleared."""
+
+    topic: ClassVar[str] = "account-snapshots.v1"
+
+    run_id: UUID = Field(description="The run.")
+    status: SnapshotStatus = Field(description="READ or FAILED.")
+    detail: str = Field(description="What the broker said when it failed; else empty.")
+    content: SnapshotContent = Field(description="What was read; empty lists and zeros when it failed.")
+
+
+class AccountActivity(AccountRecord):
+    """Something that happened in the account outside our orders, raw."""
+
+    topic: ClassVar[str] = "account-activities.v1"
+
+    activity_id: str = Field(description="The broker's own id of the activity.")
+    activity_type: str = Field(description="The broker's own word: CSD, FEE, DIV, ...")
+    body: str = Field(description="The activity as the broker sent it, JSON.")

@@ -1,0 +1,197 @@
+"""Orders: the intent before the gate, what became of it, what the broker said, and the fills."""
+
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import Field
+
+from schemas.quantities import Price, Quantity
+from schemas.record import AccountRecord, Instant, Value
+
+
+class Side(StrEnum):
+    """FIX Side (54)."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrdType(StrEnum):
+    """FIX OrdType (40)."""
+
+    MARKET = "MARKET"
+
+
+class TimeInForce(StrEnum):
+    """FIX TimeInForce (59)."""
+
+    DAY = "DAY"
+
+
+class Venue(StrEnum):
+    """Where an intent is executed: at the broker, or crossed between strategies inside the account."""
+
+    BROKER = "BROKER"
+    INTERNAL = "INTERNAL"
+
+
+class IntentAction(StrEnum):
+    """What the executor asks the gateway to do."""
+
+    SUBMIT = "SUBMIT"
+    CANCEL = "CANCEL"
+    CROSS = "CROSS"
+
+
+class Phase(StrEnum):
+    """Sells go first, buys when the sells are done; crosses before both."""
+
+    CROSSES = "CROSSES"
+    SELLS = "SELLS"
+    BUYS = "BUYS"
+
+
+class OrderContribution(Value):
+    """One strategy's part in an order: its share of every fill follows from it."""
+
+    strategy_id: str = Field(description="The strategy.")
+    side: Side = Field(description="Its side; differs from the order's only in a cross.")
+    quantity: Quantity = Field(description="Shares, unsigned.", gt=0)
+
+
+class OrderTerms(Value):
+    """An order, carried by value wherever it is spoken of."""
+
+    intent_id: UUID = Field(description="Derived from plan, symbol, leg and step.")
+    plan_id: UUID = Field(description="The plan.")
+    run_id: UUID = Field(description="The run.")
+    symbol: str = Field(description="Ticker, upper case.")
+    side: Side = Field(description="BUY or SELL; BUY for a cross.")
+    order_qty: Quantity = Field(description="Shares, unsigned.", gt=0)
+    ord_type: OrdType = Field(description="MARKET.")
+    time_in_force: TimeInForce = Field(description="DAY.")
+    venue: Venue = Field(description="BROKER or INTERNAL.")
+    leg: int = Field(description="Which order of the plan line, from 1; 0 is the cross.", ge=0)
+    step: int = Field(description="Which try of the leg after a cancel, from 1.", ge=1)
+    phase: Phase = Field(description="CROSSES, SELLS or BUYS.")
+    valid_until: Instant = Field(description="Not sent after this instant.")
+    reference_price: Price = Field(description="Midpoint of the recorded quote; the price of a cross.")
+    contributions: tuple[OrderContribution, ...] = Field(
+        description="Who wants how much, sorted by strategy_id and side."
+    )
+
+
+class OrderIntent(AccountRecord):
+    """Before the gate: submit, cancel or cross."""
+
+    topic: ClassVar[str] = "order-intents.v1"
+
+    client_order_id: str = Field(description="Derived from the intent: a retry is the same order.")
+    action: IntentAction = Field(description="SUBMIT, CANCEL or CROSS.")
+    order: OrderTerms = Field(description="The order.")
+
+
+class ExecType(StrEnum):
+    """What happened (FIX ExecType 150, and our own words before the broker has the order)."""
+
+    SUBMITTING = "SUBMITTING"
+    CANCELING = "CANCELING"
+    QUERYING = "QUERYING"
+    ACCEPTED = "ACCEPTED"
+    TRADE = "TRADE"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    UNKNOWN = "UNKNOWN"
+    REFUSED = "REFUSED"
+
+
+class OrdStatus(StrEnum):
+    """Where the order stands (FIX OrdStatus 39, and UNKNOWN)."""
+
+    PENDING_NEW = "PENDING_NEW"
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    PENDING_CANCEL = "PENDING_CANCEL"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    UNKNOWN = "UNKNOWN"
+
+
+TERMINAL = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED})
+
+
+class OrderEvent(AccountRecord):
+    """What became of an order."""
+
+    topic: ClassVar[str] = "order-events.v1"
+
+    client_order_id: str = Field(description="The order.")
+    broker_order_id: str | None = Field(description="The broker's own id; null before it is known.")
+    exec_type: ExecType = Field(description="What happened.")
+    ord_status: OrdStatus = Field(description="Where the order stands after it.")
+    cum_qty: Quantity = Field(description="Executed quantity so far, shares.")
+    leaves_qty: Quantity = Field(description="order_qty minus cum_qty, 0 once the order has ended.")
+    last_qty: Quantity | None = Field(description="Executed by this event; null unless TRADE.")
+    last_px: Price | None = Field(description="Price of this execution; null unless TRADE.")
+    attempt: int = Field(description="How often this order was handed to the broker, from 1; 0 = never.", ge=0)
+    reason: str = Field(description="Why: a refusal's check, the broker's message; else empty.")
+    transact_time: Instant | None = Field(description="The broker's time of the event; null when it has none.")
+    order: OrderTerms = Field(description="The order, by value.")
+
+
+class ReportKind(StrEnum):
+    """How the broker's words reached us."""
+
+    ANSWER = "ANSWER"
+    STREAM = "STREAM"
+    READ = "READ"
+    SILENCE = "SILENCE"
+
+
+class ReportRequest(StrEnum):
+    """What had been asked of the broker."""
+
+    SUBMIT = "SUBMIT"
+    CANCEL = "CANCEL"
+    ORDER = "ORDER"
+    FILLS = "FILLS"
+    NOTHING = "NOTHING"
+
+
+class BrokerReport(AccountRecord):
+    """What the broker said about an order, raw."""
+
+    topic: ClassVar[str] = "broker-reports.v1"
+
+    report_id: UUID = Field(description="Derived from the outside's own id of what it says.")
+    client_order_id: str = Field(description="The order; empty when the broker names none.")
+    kind: ReportKind = Field(description="ANSWER, STREAM, READ or SILENCE.")
+    request: ReportRequest = Field(description="What had been asked.")
+    attempt: int = Field(description="Attempt number of the request; 0 for the stream.", ge=0)
+    http_status: int | None = Field(description="HTTP status of an answer; null for the stream and for silence.")
+    body: str = Field(description="The broker's words, as received.")
+    error: str = Field(description="Why there was no answer; else empty.")
+    received_at: Instant = Field(description="The broker agent's clock.")
+
+
+class Fill(AccountRecord):
+    """One execution, crosses included, with the contributions of its order."""
+
+    topic: ClassVar[str] = "fills.v1"
+
+    fill_id: UUID = Field(description="Derived from the broker's order id and the cumulative quantity after it.")
+    exec_id: str | None = Field(
+        description="The broker's own execution id, recorded beside; null for crosses and reads."
+    )
+    client_order_id: str = Field(description="The order.")
+    broker_order_id: str | None = Field(description="The broker's own order id; null for crosses.")
+    last_qty: Quantity = Field(description="Executed shares.", gt=0)
+    last_px: Price = Field(description="Price, dollars per share.", gt=0)
+    cum_qty: Quantity = Field(description="Executed quantity of the order after this fill.")
+    leaves_qty: Quantity = Field(description="What is left of the order after this fill.")
+    transact_time: Instant = Field(description="The broker's time of the execution; the run's as_of for a cross.")
+    order: OrderTerms = Field(description="The order, by value.")

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import sys
-from datetime import UTC, datetime
 from importlib import import_module
 
 from agents.declaration import Agent, Performer
@@ -40,6 +39,11 @@ def declared(name: str) -> Agent:
     return agent
 
 
+def deciding() -> tuple[Agent, ...]:
+    """Return the agents a replay looks at: those that decide, and the one that reports from outside."""
+    return tuple(agent for agent in map(declared, AGENTS) if agent.decider is not None or agent.performs)
+
+
 def transaction_settings(settings: Settings) -> TransactionSettings:
     """Return what the transactional producers need."""
     return TransactionSettings(
@@ -72,11 +76,28 @@ def _projection_keeper(settings: Settings, loop: asyncio.AbstractEventLoop) -> K
 def _performer(settings: Settings) -> Performer:
     from agents.broker.performer import BrokerPerformer
     from infra.alpaca.brokerage import AlpacaBrokerage
+    from infra.alpaca.settings import AlpacaSettings
+    from infra.clock import BrokerClock, system_clock
 
-    brokerages = {account: AlpacaBrokerage.of(settings) for account in settings.account_ids}
+    key_id, secret_key = settings.brokerage_key_id, settings.brokerage_secret_key
+    if key_id is None or secret_key is None or not settings.account_ids:
+        raise TapeError(
+            "the broker agent needs keys and an account",
+            where="TAPE_BROKERAGE_KEY_ID, TAPE_BROKERAGE_SECRET_KEY, TAPE_ACCOUNT_IDS",
+        )
+    alpaca = AlpacaSettings(
+        key_id=key_id,
+        secret_key=secret_key,
+        trading_url=settings.brokerage_url,
+        data_url=settings.brokerage_data_url,
+        stream_url=settings.brokerage_stream_url,
+    )
+    clock = system_clock
+    if settings.clock == "broker" and settings.brokerage_url is not None:
+        clock = BrokerClock(settings.brokerage_url, key_id.get_secret_value(), secret_key.get_secret_value())
     return BrokerPerformer(
-        brokerages,
-        now=lambda: datetime.now(UTC),
+        {account: AlpacaBrokerage(alpaca) for account in settings.account_ids},
+        now=clock,
         partition_of_account=lambda account: partition_of(account, settings.partitions),
     )
 

@@ -7,6 +7,9 @@ rules come first, name the field at any depth, and refuse what Avro lets pass: a
 or symbol, string for bytes, and a default that readers do not convert. Avro's checker then judges what they let pass.
 """
 
+# JSON, Avro's own schemas and fastavro have no types that strict mode could follow.
+# pyright: standard
+
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,10 +92,9 @@ def _unreadable(refusal: Refusal, *, reader: str, writer: str) -> Iterator[_Diff
     if checked.compatibility is not SchemaCompatibilityType.compatible:
         path = ", ".join(_path_of(reader, location) for location in sorted(checked.locations))
         message = "; ".join(sorted(checked.messages))
-        values = (
-            ("what Avro refuses", message) if refusal is Refusal.UNREADABLE_BY_NEW else (message, "what Avro refuses")
-        )
-        yield path, refusal, *values
+        refused = "what Avro refuses"
+        old, new = (refused, message) if refusal is Refusal.UNREADABLE_BY_NEW else (message, refused)
+        yield path, refusal, old, new
 
 
 def _path_of(schema: str, location: str) -> str:

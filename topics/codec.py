@@ -4,6 +4,9 @@ The ids come from the committed lock, so reading a log needs no registry. Decodi
 the frame, the schema id is known, it belongs to this topic, the record's hash, the body, its exact length, the ranges.
 """
 
+# JSON, Avro's own schemas and fastavro have no types that strict mode could follow.
+# pyright: standard
+
 import io
 import json
 import struct

@@ -1,5 +1,8 @@
 """Which partition a record belongs to: murmur2 over raw UTF-8, as Kafka's Java clients do it."""
 
+# aiokafka has no types that strict mode could follow.
+# pyright: standard
+
 from aiokafka.partitioner import murmur2  # a faust dependency; the Java client's hash, so that Kafka's tools agree
 
 from topics.registry import Topic

@@ -4,6 +4,9 @@
 each its id. The lock registers in its own order into an empty registry, which hands out the same ids.
 """
 
+# JSON, Avro's own schemas and fastavro have no types that strict mode could follow.
+# pyright: standard
+
 import hashlib
 import json
 from dataclasses import dataclass

@@ -103,9 +103,13 @@ class _Reader:
     def __init__(self, bootstrap_servers: str) -> None:
         self._where = bootstrap_servers
         self._consumer = reading_consumer(bootstrap_servers)
+        # A read_committed client is told the last stable offset instead of the high watermark: behind somebody else's
+        # open transaction it would end too early, and hide events of ours that are committed already.
+        self._ends = reading_consumer(bootstrap_servers, **{"isolation.level": "read_uncommitted"})
 
     def close(self) -> None:
         self._consumer.close()
+        self._ends.close()
 
     def partitions_of(self, topics: Sequence[str]) -> tuple[Partition, ...]:
         found = self._consumer.list_topics(timeout=READ_TIMEOUT_S).topics
@@ -117,7 +121,7 @@ class _Reader:
         return tuple((topic, number) for topic in topics for number in sorted(found[topic].partitions))
 
     def high_watermark(self, partition: Partition) -> int:
-        _, high = self._consumer.get_watermark_offsets(TopicPartition(*partition), timeout=READ_TIMEOUT_S)
+        _, high = self._ends.get_watermark_offsets(TopicPartition(*partition), timeout=READ_TIMEOUT_S)
         return int(high)
 
     def read(self, start: Mapping[Partition, int], end: Mapping[Partition, int] | None) -> Iterator[Incoming]:

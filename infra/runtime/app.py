@@ -12,7 +12,7 @@ from typing import Any
 import faust
 import mode
 
-from infra.runtime.exits import CRASHED, ORPHANED, STUCK, die
+from infra.runtime.exits import CRASHED, ORPHANED, STUCK, SUPERVISOR_PID, die
 from infra.runtime.keeper import Keeper
 from infra.runtime.polling import GroupSettings
 from infra.runtime.transport import SCHEME, NoTables, TapeConsumer, check_version
@@ -78,9 +78,12 @@ class TapeApp(faust.App):
                     await consumer.keeper.handle(message.value)
             except Exception as error:
                 self.failed = True
-                die(CRASHED, f"{message.value.place}: {type(error).__name__}: {error}")
+                die(CRASHED, str(message.value.place), error)
             consumer.finished(message)
             event.ack()
+
+    def _create_directories(self) -> None:
+        """Upstream makes a data folder for tables in the working directory; there are no tables."""
 
     async def on_stop(self) -> None:
         """Leave the group in order, then end: mode would wait a second for futures nobody needs."""
@@ -91,34 +94,37 @@ class TapeApp(faust.App):
         os._exit(CRASHED if self.failed or self.crashed else 0)
 
 
-def run(app: TapeApp, loglevel: str = "warning") -> None:
+def run(app: TapeApp) -> None:
     """Run the worker until SIGTERM, SIGINT or an error; does not return."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    threading.Thread(target=_watch, args=(app, loop, os.getppid()), name="watchdog", daemon=True).start()
+    threading.Thread(target=_watch, args=(app, loop), name="watchdog", daemon=True).start()
     try:
-        faust.Worker(app, loglevel=loglevel, quiet=True, loop=loop).execute_from_commandline()
+        # logging is the process's own: Faust's adds a spinner with control codes that hears every debug record
+        worker = faust.Worker(app, quiet=True, loop=loop, override_logging=False)
+        worker.spinner = None
+        worker.execute_from_commandline()
     except SystemExit as end:
         if end.code:
             die(CRASHED, f"worker ended with {end.code}")
     except BaseException as error:
-        log.critical("worker ended", exc_info=True)
-        die(CRASHED, repr(error))
+        die(CRASHED, "worker ended", error)
     os._exit(0)
 
 
-def _watch(app: TapeApp, loop: asyncio.AbstractEventLoop, parent: int) -> None:
+def _watch(app: TapeApp, loop: asyncio.AbstractEventLoop) -> None:
     """Not in the event loop: if the loop is blocked, or work does not advance, or the parent is gone, end the process."""
     heard = [time.monotonic()]
     finished, since = -1, time.monotonic()
+    supervisor = os.environ.get(SUPERVISOR_PID)
     while True:
+        if supervisor is not None and str(os.getppid()) != supervisor:
+            die(ORPHANED, f"the supervisor (pid {supervisor}) is gone")
         time.sleep(0.5)
         now = time.monotonic()
         with contextlib.suppress(RuntimeError):  # the loop is not running yet, or no longer
             loop.call_soon_threadsafe(heard.__setitem__, 0, now)
         consumer = app.tape_consumer
-        if os.getppid() != parent:
-            die(ORPHANED, f"the supervisor (pid {parent}) is gone")
         if consumer is None or not consumer.has_keeper:
             heard[0] = now
             continue

@@ -20,11 +20,15 @@ FENCED = 76
 """Another owner has taken over: the broker refused this one."""
 
 ORPHANED = 77
-"""The process that started this one is gone."""
+"""The supervisor that started this worker is gone."""
+
+SUPERVISOR_PID = "TAPE_SUPERVISOR_PID"
+"""Environment variable: the process without which a worker ends. Not set: started by hand, and lives by itself."""
 
 
-def die(code: int, why: object) -> NoReturn:
-    """Say why on the log and end the process at once."""
-    log.critical("exit %d: %s", code, why)
+def die(code: int, why: str, error: BaseException | None = None) -> NoReturn:
+    """Say why on the log, with the error's whole text and where it was raised, and end the process at once."""
+    told = why if error is None else f"{why}: {type(error).__name__}: {error}"
+    log.critical("exit %d: %s", code, told, exc_info=error)
     logging.shutdown()
     os._exit(code)

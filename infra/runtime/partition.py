@@ -63,9 +63,11 @@ class AgentPartition:
         where = (record.topic, record.partition)
         if record.offset < self.positions.get(where, 0):
             return
-        while len(self._uncommitted) >= UNCOMMITTED_MAX:
+        while len(self._uncommitted) >= UNCOMMITTED_MAX and not self._given_up:
             self._room.clear()
             await self._room.wait()
+        if self._given_up:
+            return
         self._judging = True
         decided = await self._judge(record)
         self._judging = False
@@ -85,6 +87,7 @@ class AgentPartition:
     def abandon(self) -> None:
         """Give the partition up at once; what is not committed is decided again by the next owner."""
         self._given_up = True
+        self._room.set()
         self._committer.abandon()
 
     def stuck_for(self) -> float:

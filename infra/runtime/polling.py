@@ -1,7 +1,7 @@
 """The thread that owns the confluent consumer: polls, hands records to the event loop, runs the rebalance callbacks.
 
 Since 2.16 a confluent Consumer is gated to one thread: a call from a second one hangs for ever against a poll loop. So
-nothing else touches it; the loop posts commands, which run within one poll.
+nothing else touches it; what the loop wants shown is left for the thread, which takes it within one poll.
 """
 
 import asyncio
@@ -9,8 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import Future
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -112,7 +111,7 @@ class PollingThread:
         self._settings = settings
         self._loop = loop
         self._side = side
-        self._commands: deque[tuple[Callable[[Consumer], Any], Future[Any]]] = deque()
+        self._to_show: deque[Mapping[Partition, int]] = deque(maxlen=1)  # only the newest counts
         self._leaving = False
         self._paused = False
         self._quiet_until = 0.0
@@ -130,21 +129,9 @@ class PollingThread:
         """Whether the thread was started."""
         return self._thread is not None
 
-    def do(self, command: Callable[[Consumer], T]) -> "asyncio.Future[T]":
-        """Run a command in the thread, within one poll."""
-        future: Future[T] = Future()
-        self._commands.append((command, future))
-        return asyncio.wrap_future(future, loop=self._loop)
-
     def commit_soon(self, positions: Mapping[Partition, int]) -> None:
         """Show positions to group tools, for the partitions that are still ours when the thread comes to it."""
-
-        def commit(consumer: Consumer) -> None:
-            ours = {partition: offset for partition, offset in positions.items() if partition in self._owned}
-            if ours:
-                consumer.commit(offsets=_offsets(ours), asynchronous=True)
-
-        self._commands.append((commit, Future()))
+        self._to_show.append(positions)
 
     async def leave(self, timeout_s: float) -> None:
         """Drain, commit and leave the group."""
@@ -157,12 +144,12 @@ class PollingThread:
             consumer = Consumer({**self._settings.confluent(), "error_cb": self._on_error}, logger=log)
             consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
             while not self._leaving:
-                self._run_commands(consumer)
+                self._show(consumer)
                 self._hold(consumer)
                 self._poll(consumer)
             consumer.close()  # runs _on_revoke: drain, last commit; then leaves the group
         except BaseException as error:
-            die(CRASHED, f"consumer of {self._settings.group_id}: {error!r}")
+            die(CRASHED, f"consumer of {self._settings.group_id}", error)
 
     def _poll(self, consumer: Consumer) -> None:
         first = consumer.poll(0.1)
@@ -182,13 +169,11 @@ class PollingThread:
                 records.append(incoming(message))
         return records
 
-    def _run_commands(self, consumer: Consumer) -> None:
-        while self._commands:
-            command, future = self._commands.popleft()
-            try:
-                future.set_result(command(consumer))
-            except Exception as error:
-                future.set_exception(error)
+    def _show(self, consumer: Consumer) -> None:
+        positions = self._to_show.popleft() if self._to_show else {}
+        ours = {partition: offset for partition, offset in positions.items() if partition in self._owned}
+        if ours:
+            consumer.commit(offsets=_offsets(ours), asynchronous=True)
 
     def _hold(self, consumer: Consumer) -> None:
         """Back-pressure: do not poll while the agent is behind; if that lasts, pause and keep the membership alive."""
@@ -219,7 +204,7 @@ class PollingThread:
         consumer.assign(_offsets({each: starts.get(each, 0) for each in partitions}))
 
     def _on_revoke(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
-        positions = self._forget(parts, lost=False)
+        positions = self._forget(consumer, parts, lost=False)
         if positions:
             try:
                 consumer.commit(offsets=_offsets(positions), asynchronous=False)  # still a member
@@ -227,12 +212,15 @@ class PollingThread:
                 log.warning("last commit before a revoke refused (group tools show older positions): %s", error)
 
     def _on_lost(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
-        self._forget(parts, lost=True)  # somebody else may own them already: no commit
+        self._forget(consumer, parts, lost=True)  # somebody else may own them already: no commit
 
-    def _forget(self, parts: list[TopicPartition], lost: bool) -> Mapping[Partition, int]:
+    def _forget(self, consumer: Consumer, parts: list[TopicPartition], lost: bool) -> Mapping[Partition, int]:
         partitions = _partitions(parts)
         self._owned -= partitions
-        self._paused = False
+        self._to_show.clear()  # positions of another assignment could move the next owner's back
+        if self._paused:
+            consumer.resume(parts)  # a pause outlives the assignment: given back to us, they would stay silent
+            self._paused = False
         return self._call(self._side.revoked(partitions, lost))
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
+from infra.postgres.connection import reconnecting
 from infra.postgres.projection import Projection
 from topics.codec import Event, UndecodableError, decode
 from topics.wire import Incoming, Partition
@@ -21,7 +23,7 @@ class ProjectionKeeper:
 
     def take_over(self, assigned: Iterable[Partition]) -> dict[Partition, int]:
         """Start where PostgreSQL says the rows end."""
-        starts = self._projection.positions(tuple(assigned))
+        starts = reconnecting(lambda: self._projection.positions(tuple(assigned)))
         self._positions.update(starts)
         return starts
 
@@ -56,7 +58,7 @@ class ProjectionKeeper:
             await asyncio.sleep(0)  # let what has arrived together be written together
             while self._batch:
                 batch, self._batch = self._batch[: self._batch_max], self._batch[self._batch_max :]
-                await self._loop.run_in_executor(None, self._projection.apply, batch)
+                await self._loop.run_in_executor(None, reconnecting, partial(self._projection.apply, batch))
                 for record, _ in batch:
                     self._positions[record.topic, record.partition] = record.offset + 1
         finally:

@@ -5,6 +5,7 @@ only hide a bug: beyond the budget the supervisor stops everything, so that trad
 """
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.errors import TapeError
+from infra.runtime.exits import SUPERVISOR_PID
 
 log = logging.getLogger("tape.supervisor")
 
@@ -47,14 +49,16 @@ class Supervisor:
         command: Callable[[str], Sequence[str]],
         logs: Path,
         environment: Mapping[str, str],
+        on_change: Callable[[Mapping[str, int]], None] = lambda _: None,
     ) -> None:
         self._command = command
         self._logs = logs
-        self._environment = dict(environment)
+        self._environment = {**environment, SUPERVISOR_PID: str(os.getpid())}
         self._stopping = threading.Event()
-        self._changed = threading.Event()
         logs.mkdir(parents=True, exist_ok=True)
+        self._on_change = on_change
         self.children = {name: Child(name, self._start(name)) for name in names}
+        self._tell()
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Keep the workers running; raises TapeError when one has spent its crash budget."""
@@ -79,6 +83,9 @@ class Supervisor:
         """Return how often each worker was started again."""
         return {name: child.restarts for name, child in self.children.items()}
 
+    def _tell(self) -> None:
+        self._on_change({name: child.process.pid for name, child in self.children.items()})
+
     def _start(self, name: str) -> subprocess.Popen[bytes]:
         with (self._logs / f"{name}.log").open("ab") as out:
             return subprocess.Popen(
@@ -96,6 +103,7 @@ class Supervisor:
             if now >= child.restart_at:
                 child.process, child.restart_at = self._start(child.name), None
                 child.restarts += 1
+                self._tell()
             return
         code = child.process.poll()
         if code is None:

@@ -99,7 +99,7 @@ class Committer:
                 f"transaction of {self._name}: {kafka_error.str()}",
             )
         except BaseException as error:
-            die(CRASHED, f"transaction of {self._name}: {error!r}")
+            die(CRASHED, f"transaction of {self._name}", error)
 
     def _next(self) -> Sequence[tuple[Outgoing, ...]] | None:
         with self._wake:

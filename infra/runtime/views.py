@@ -90,4 +90,4 @@ class ViewFollower:
                         records.append(incoming(message))
                 self._loop.call_soon_threadsafe(self._take, records, ends)
         except BaseException as error:
-            die(CRASHED, f"view of {self._view.topic}: {error!r}")
+            die(CRASHED, f"view of {self._view.topic}", error)

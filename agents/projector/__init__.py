@@ -1,0 +1,1 @@
+"""The projector: neither decides nor performs; the runtime writes what it reads to PostgreSQL."""

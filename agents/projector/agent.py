@@ -1,0 +1,5 @@
+"""The projector's declaration."""
+
+from agents.declaration import Agent
+
+AGENT = Agent("projector")

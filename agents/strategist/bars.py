@@ -1,0 +1,115 @@
+"""The bars a decision may look at: a view of bars.v1 up to a bound, and a slice of it that cannot look ahead.
+
+A correction is a later record of the same symbol and session; before a bound the latest one counts. Nothing is copied
+when a slice is taken: it looks the bars up when it is asked, newest first. A bar whose adjusted close is not above zero
+is no bar: no return can be computed from it.
+
+One thread feeds and asks a view. A slice stays what it was when more is read, because what comes later lies at or after
+its bound.
+"""
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from schemas.market import Bar
+from schemas.record import Record
+from schemas.run import PartitionPosition
+
+
+class DayClose(NamedTuple):
+    """What strategies read of one bar; `text` is its line in the hash over the bars looked at."""
+
+    session_date: date
+    adjusted_close: Decimal
+    close: Decimal
+    text: bytes
+
+
+class _Revision(NamedTuple):
+    partition: int
+    offset: int
+    close: DayClose
+
+
+@dataclass
+class _History:
+    """All revisions of one symbol: its sessions in order, and per session what was said of it, oldest first."""
+
+    sessions: list[date] = field(default_factory=list)
+    revisions: dict[date, list[_Revision]] = field(default_factory=dict)
+
+    def add(self, revision: _Revision) -> None:
+        day = revision.close.session_date
+        if day not in self.revisions:
+            self.sessions.insert(bisect_right(self.sessions, day), day)
+            self.revisions[day] = []
+        self.revisions[day].append(revision)
+
+    def at(self, day: date, bound: Mapping[int, int]) -> DayClose | None:
+        for partition, offset, close in reversed(self.revisions[day]):
+            if offset < bound.get(partition, 0):
+                return close
+        return None
+
+
+class BarsView:
+    """Everything read of bars.v1 so far; a ViewState."""
+
+    def __init__(self) -> None:
+        self._histories: dict[str, _History] = {}
+        self._next_offsets: dict[int, int] = {}
+
+    def add(self, partition: int, offset: int, record: Record) -> None:
+        """Take in the next record of a partition; one that was taken in before changes nothing."""
+        if not isinstance(record, Bar):
+            raise TypeError(f"expected a Bar at {Bar.topic}/{partition}/{offset}, was {type(record).__name__}")
+        if offset < self._next_offsets.get(partition, 0):
+            return
+        self._next_offsets[partition] = offset + 1
+        self._histories.setdefault(record.symbol, _History()).add(_Revision(partition, offset, _day_close(record)))
+
+    def until(self, bound: Sequence[PartitionPosition]) -> "BarsSlice":
+        """Return what was seen before the bound; of a partition the bound does not name, nothing."""
+        return BarsSlice(self._histories, {each.partition: each.next_offset for each in bound})
+
+
+@dataclass(frozen=True)
+class BarsSlice:
+    """The bars before a bound, optionally only of sessions up to a day."""
+
+    histories: Mapping[str, _History]
+    bound: Mapping[int, int]
+    through: date = date.max
+
+    def up_to(self, day: date) -> "BarsSlice":
+        """Return the same bars without the sessions after `day`."""
+        return BarsSlice(self.histories, self.bound, min(day, self.through))
+
+    def last(self, symbol: str, count: int) -> tuple[DayClose, ...]:
+        """Return the last `count` bars of a symbol, oldest first; fewer when there are fewer."""
+        history = self.histories.get(symbol)
+        found: list[DayClose] = []
+        if history is None:
+            return ()
+        for position in range(bisect_right(history.sessions, self.through) - 1, -1, -1):
+            if len(found) == count:
+                break
+            close = history.at(history.sessions[position], self.bound)
+            if close is not None and close.adjusted_close > 0:
+                found.append(close)
+        return tuple(reversed(found))
+
+
+def sha256(looked_at: Iterable[Sequence[DayClose]]) -> str:
+    """Return the hash, in hex, over bars in the order given: symbol, session, adjusted close and close of each."""
+    return hashlib.sha256(b"".join(close.text for closes in looked_at for close in closes)).hexdigest()
+
+
+def _day_close(bar: Bar) -> DayClose:
+    text = f"{bar.symbol} {bar.session_date} {bar.adjusted_close:f} {bar.close:f}\n"
+    return DayClose(bar.session_date, bar.adjusted_close, bar.close, text.encode())

@@ -1,0 +1,127 @@
+"""Requests through alpaca-py's clients that end in a Reply: in time, in the broker's own words, and never twice."""
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from alpaca.common.exceptions import APIError
+from alpaca.common.rest import RESTClient
+from requests.exceptions import JSONDecodeError
+
+from agents.broker.ports import Reply
+from infra.alpaca.session import RecordingSession
+
+Params = Mapping[str, str]
+
+
+def decimal_text(value: Decimal) -> str:
+    """Write a number exactly, without exponent and without trailing zeros, which Alpaca would count as decimals."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def instant_text(at: datetime) -> str:
+    """Write an instant as Alpaca reads it; raises ValueError for a naive one."""
+    if at.tzinfo is None:
+        raise ValueError(f"expected an aware datetime, was {at.isoformat()}")
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def silence(reason: str, body: str = "") -> Reply:
+    """Return the reply that says that there is none."""
+    return Reply(http_status=None, body=body, error=reason)
+
+
+def reason_of(error: Exception) -> str:
+    """Return an error's type and text."""
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def within(seconds: float, work: Callable[[], Reply]) -> Reply:
+    """Run `work` on a thread of its own and wait at most so long for it.
+
+    A socket's timeout counts single reads: looking up a name, or an answer that comes byte by byte, has no end there.
+    What is abandoned here ends with its request, and keeps no process alive.
+    """
+    replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
+    threading.Thread(target=lambda: replies.put(work()), daemon=True, name="alpaca-request").start()
+    try:
+        return replies.get(timeout=seconds)
+    except queue.Empty:
+        return silence(f"no answer within {seconds:g} s")
+
+
+class RestCalls:
+    """One of alpaca-py's clients, on a session of ours and without its retries."""
+
+    def __init__(self, client: RESTClient, session: RecordingSession, hide: Callable[[str], str]) -> None:
+        """Take over `client`; `hide` removes secrets from a text."""
+        # alpaca-py repeats a request after 429 and 504, a POST of an order included, and has no setting of 0 for it.
+        client._retry = 0  # noqa: SLF001
+        client._session = session  # noqa: SLF001
+        self._client = client
+        self._session = session
+        self._hide = hide
+
+    def get(self, path: str, params: Params) -> Reply:
+        """GET a path under /v2."""
+        return self._reply(lambda: self._client.get(path, dict(params)))
+
+    def post(self, path: str, body: Params) -> Reply:
+        """POST a JSON object of strings to a path under /v2."""
+        return self._reply(lambda: self._client.post(path, dict(body)))
+
+    def delete(self, path: str) -> Reply:
+        """DELETE a path under /v2."""
+        return self._reply(lambda: self._client.delete(path))
+
+    def _reply(self, send: Callable[[], object]) -> Reply:
+        try:
+            send()
+        except JSONDecodeError:
+            return self._unreadable()
+        except APIError:
+            return self._heard()
+        except Exception as error:
+            return silence(self._hide(reason_of(error)))
+        return self._heard()
+
+    def _heard(self) -> Reply:
+        answer = self._session.last_answer()
+        if answer is None:
+            return silence("the client returned without an answer")
+        return Reply(answer.http_status, answer.body, None)
+
+    def _unreadable(self) -> Reply:
+        answer = self._session.last_answer()
+        if answer is None:
+            return silence("the client returned without an answer")
+        return silence(f"HTTP {answer.http_status} with a body that is not JSON", answer.body)
+
+    def listing(
+        self, path: str, params: Params, next_page: Callable[[str], Params], size: int, seconds: float
+    ) -> Reply:
+        """GET all pages of a listing, joined as text into one JSON array; the first page that fails is the reply.
+
+        `next_page` returns the parameters of the page after the row with an id; a page of fewer than `size` rows is the
+        last one.
+        """
+        deadline = time.monotonic() + seconds
+        pages: list[str] = []
+        while time.monotonic() < deadline:
+            reply = self.get(path, params)
+            if reply.http_status != 200:
+                return reply
+            rows = json.loads(reply.body, parse_float=str)
+            if not isinstance(rows, list):
+                return silence("HTTP 200 with a body that is not a JSON array", reply.body)
+            if rows:
+                pages.append(reply.body.strip()[1:-1])
+            if len(rows) < size:
+                return Reply(200, f"[{','.join(pages)}]", None)
+            params = next_page(str(rows[-1]["id"]))
+        return silence(f"listing not complete within {seconds:g} s: {len(pages)} pages read")

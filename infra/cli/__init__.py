@@ -1,0 +1,1 @@
+"""The `tape` command: one table of commands in `main`, each in a module of its own."""

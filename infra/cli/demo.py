@@ -1,0 +1,146 @@
+"""`tape demo` and `tape storm`: the main job, for a person and for a script."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from infra.demo.demo import Outcome, Wishes
+    from infra.embedded.progress import Progress
+
+Sessions = Annotated[int, typer.Option(min=1, help="Consecutive real sessions to trade.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+
+
+def demo(
+    sessions: Sessions = 20,
+    as_json: Json = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave services and workers running; tape down ends them.")
+    ] = False,
+    kills: Annotated[int, typer.Option(min=0, help="kill -9 this many random workers on the way.")] = 0,
+    seed: Annotated[int, typer.Option(help="Which workers are killed, and when.")] = 1,
+) -> None:
+    """Trade real sessions with three strategies in one account, then explain, replay and reconcile all of it.
+
+    Exit code 0 only if every decision replays identically, the log has no gap, the books balance and equal the broker.
+    """
+    from infra.demo.demo import Wishes
+    from infra.embedded.folders import default_home
+
+    wishes = Wishes(default_home(), sessions, kills, seed, keep)
+    outcome = _run(wishes, quiet=as_json)
+    if as_json:
+        print(json.dumps(outcome.as_json()))
+    else:
+        from infra.demo.report import show
+
+        show(outcome)
+    sys.exit(0 if outcome.holds else 1)
+
+
+def storm(
+    sessions: Sessions = 60,
+    kills: Annotated[int, typer.Option(min=1, help="How many workers are killed with kill -9.")] = 20,
+    seed: Annotated[int, typer.Option(help="Which workers are killed, and when.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Run the demo twice, undisturbed and with random workers killed, and compare the books.
+
+    Exit code 0 only if both hold, the ledger hashes are equal and the broker got the same orders.
+    """
+    from infra.demo.demo import Wishes
+    from infra.embedded.folders import default_home
+
+    home = default_home() / "storm"
+    calm = _run(Wishes(home / "calm", sessions), quiet=as_json)
+    killed = _run(Wishes(home / "killed", sessions, kills, seed), quiet=as_json)
+    found = {
+        "calm": calm.as_json(),
+        "killed": killed.as_json(),
+        "same_ledger": calm.ledger_hash == killed.ledger_hash,
+        "same_orders": sorted(calm.reckoning.broker.client_order_ids)
+        == sorted(killed.reckoning.broker.client_order_ids),
+    }
+    if as_json:
+        print(json.dumps(found))
+    else:
+        _show_storm(found)
+    good = calm.holds and killed.holds and found["same_ledger"] and found["same_orders"] and killed.kills >= kills
+    sys.exit(0 if good else 1)
+
+
+def _show_storm(found: dict[str, Any]) -> None:
+    for name in ("calm", "killed"):
+        run = found[name]
+        decisions, seconds = run["decisions"], run["seconds"]
+        print(
+            f"{name:<7} {run['kills']:>3} kills  {run['orders']} orders at the broker, "
+            f"{run['broker']['duplicate_client_order_ids']} doubled, "
+            f"{decisions['identical']}/{decisions['total']} decisions identical, {seconds['run']} s, "
+            f"ledger {run['ledger']['hash'][:16]}"
+        )
+    print(f"same ledger: {found['same_ledger']}, same orders: {found['same_orders']}")
+
+
+def _run(wishes: "Wishes", quiet: bool) -> "Outcome":
+    from infra.demo.demo import Demo
+
+    with _Progress(quiet) as progress:
+        return Demo(wishes, progress.say, progress.session).run()
+
+
+class _Progress:
+    """A line per step and a bar over the sessions, on stderr; silent with --json unless it is a terminal."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet and not sys.stderr.isatty()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> "_Progress":
+        from infra.cli.stack import ProgressReport
+
+        self._report = ProgressReport()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._report.close()
+        self._close_bar()
+
+    def say(self, progress: "Progress") -> None:
+        """Show a step."""
+        self._close_bar()
+        if not self._quiet:
+            self._report(progress)
+
+    def session(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if self._quiet:
+            return
+        self._report.close()
+        if self._bar is None:
+            self._bar = _session_bar()
+            self._task = self._bar.add_task("trading sessions", total=total)
+            self._bar.start()
+        self._bar.update(self._task, completed=done)
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _session_bar() -> Any:
+    from rich import progress
+    from rich.console import Console
+
+    columns = (
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+    )
+    return progress.Progress(*columns, console=Console(stderr=True))

@@ -1,0 +1,113 @@
+"""The `tape` command and the table of all its commands.
+
+To add a command: write a function with typer annotations (or a `typer.Typer` with several) in a module of its own
+under `infra/cli/`, and add one row to `COMMANDS`: its name, `"module:attribute"`, and one line of help. Nothing
+else: the module is imported only when its command runs or is asked for its own help, so `tape --help` stays fast
+however heavy a command is. A command reports a failure that a person can put right by raising
+`infra.errors.TapeError`; it is printed without a traceback, unless `TAPE_DEBUG=1`.
+
+Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong usage; others are in the help of the command.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from infra.errors import TapeError
+
+
+class Command(NamedTuple):
+    """One row of the table: `target` is `"module:attribute"`, a function or a `typer.Typer`."""
+
+    name: str
+    target: str
+    help: str
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("demo", "infra.cli.demo:demo", "Trade real sessions, then explain, replay and reconcile all of it."),
+    Command("test", "infra.cli.test:test", "Run the tests."),
+    Command("up", "infra.cli.stack:up", "Start Kafka, the schema registry and PostgreSQL on this machine."),
+    Command("down", "infra.cli.stack:down", "Stop what tape up started; the data stays."),
+    Command("status", "infra.cli.stack:status", "Show what runs, on which ports, with how much memory."),
+    Command("doctor", "infra.cli.stack:doctor", "Check Java, services, ports, disk and versions."),
+    Command("env", "infra.cli.stack:env", "Print exports of the addresses, for kcat, psql and others."),
+    Command("reset", "infra.cli.stack:reset", "Stop everything and delete the embedded data."),
+    Command("worker", "infra.cli.worker:worker", "Run agents: one here, or several under a supervisor."),
+    Command("trace", "infra.cli.trace:trace", "Show which record of a run led to which."),
+    Command("replay", "infra.cli.replay:replay", "Decide again what the log says was decided; show every difference."),
+    Command("ledger", "infra.cli.ledger:app", "Positions, P&L, and the ledger rebuilt from the log."),
+    Command("simulator", "infra.cli.simulator:run", "Run a local Alpaca that can be told what to do."),
+    Command("storm", "infra.cli.demo:storm", "Run the demo with workers killed at random and compare the books."),
+    Command("bench", "infra.cli.bench:bench", "Measure latency and throughput beside bare confluent-kafka."),
+    Command("kafka", "infra.cli.kafka_tools:app", "Run Kafka's own console tools."),
+    Command("topics", "infra.cli.topics:app", "Make, compare and list the topics."),
+    Command("schemas", "infra.cli.schemas:app", "Check, lock, register and list the schemas."),
+)
+
+APP_OPTIONS: dict[str, Any] = {
+    # Rich doubles the time to import, and a traceback drawn with the values of locals could show a secret.
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "no_args_is_help": True,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
+
+def load(command: Command) -> Any:
+    """Import a command's module and return the click command that typer makes of its target."""
+    module, _, attribute = command.target.partition(":")
+    target = getattr(import_module(module), attribute)
+    if not isinstance(target, typer.Typer):
+        single = typer.Typer(**{**APP_OPTIONS, "no_args_is_help": False, "add_completion": False})
+        single.command(command.name)(target)
+        target = single
+    loaded = typer.main.get_command(target)
+    loaded.name = command.name
+    return loaded
+
+
+_ROWS = {command.name: command for command in COMMANDS}
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by name and help, and imports one only to run it."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
+        """Return the names in the order of the table."""
+        return list(_ROWS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature
+        """Return a stand-in that carries the help; `resolve_command` imports the real one."""
+        row = _ROWS.get(cmd_name)
+        return None if row is None else TyperCommand(row.name, help=row.help)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is about to run, imported; an unknown name is a usage error with suggestions."""
+        name, stand_in, rest = super().resolve_command(ctx, args)
+        return name, None if stand_in is None else load(_ROWS[stand_in.name or ""]), rest
+
+
+app = typer.Typer(cls=LazyGroup, **APP_OPTIONS)
+
+
+@app.callback()
+def _tape() -> None:
+    """Trade several strategies in one account, with every decision on a log that can be replayed."""
+
+
+def main() -> None:
+    """Run `tape` with the arguments of this process; a TapeError becomes text and exit code 1."""
+    try:
+        typer.main.get_command(app)(prog_name="tape")
+    except TapeError as error:
+        if os.environ.get("TAPE_DEBUG") == "1":
+            raise
+        print(f"tape: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,52 @@
+"""`tape worker`: one agent in this process, or several under a supervisor."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def worker(
+    names: Annotated[list[str] | None, typer.Argument(help="Agents to run, such as planner executor.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Run every agent, each in a process of its own.")] = False,
+    with_parent: Annotated[bool, typer.Option("--with-parent", help="End when the starting process ends.")] = False,
+) -> None:
+    """Run agents until Ctrl-C: one in this process, several each in a process of its own, restarted when they end."""
+    from infra.errors import TapeError
+    from infra.settings import Settings
+    from infra.worker import AGENTS, declared, main
+
+    wanted = list(AGENTS) if every else list(names or ())
+    if not wanted:
+        raise TapeError(f"no agent was named; there are {', '.join(AGENTS)}", next_command="tape worker --all")
+    for name in wanted:
+        declared(name)
+    if len(wanted) == 1:
+        main(wanted[0])
+    _supervise(wanted, Settings.load().home, with_parent)
+
+
+def pids_file(home: Path) -> Path:
+    """Return where a supervisor notes the process id of each of its workers."""
+    return home / "workers.json"
+
+
+def _supervise(names: list[str], home: Path, with_parent: bool) -> None:
+    from infra.runtime.supervisor import Supervisor, python_worker
+
+    def note(pids: Mapping[str, int]) -> None:
+        temporary = pids_file(home).with_suffix(".tmp")
+        temporary.write_text(json.dumps(pids), encoding="utf-8")
+        temporary.replace(pids_file(home))
+
+    supervisor = Supervisor(names, python_worker, home / "logs", os.environ, note)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: supervisor.stop())
+    print(f"{len(names)} agents running, logs in {home / 'logs'}; Ctrl-C stops them", file=sys.stderr)
+    parent = os.getppid()
+    supervisor.run(until=lambda: with_parent and os.getppid() != parent)

@@ -1,0 +1,43 @@
+"""The one place where a clock is read: the system's, or the broker's where a simulator's days are not ours."""
+
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from infra.errors import TapeError
+
+Clock = Callable[[], datetime]
+
+TIMEOUT_S = 10.0
+
+
+def system_clock() -> datetime:
+    """Return the system's time, in UTC."""
+    return datetime.now(UTC)
+
+
+class BrokerClock:
+    """The time as the broker states it (`/v2/clock`), asked each time; for simulators, whose days are historical."""
+
+    def __init__(self, brokerage_url: str, key_id: str, secret_key: str) -> None:
+        self._url = f"{brokerage_url.rstrip('/')}/v2/clock"
+        self._headers = {"APCA-API-KEY-ID": key_id, "APCA-API-SECRET-KEY": secret_key}
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._lock = threading.Lock()
+
+    def __call__(self) -> datetime:
+        """Return the broker's time, in UTC; raises TapeError when it does not answer."""
+        request = urllib.request.Request(self._url, headers=self._headers)
+        try:
+            with self._lock, self._opener.open(request, timeout=TIMEOUT_S) as answer:
+                return datetime.fromisoformat(json.load(answer)["timestamp"]).astimezone(UTC)
+        except (OSError, ValueError, KeyError) as error:
+            raise TapeError(f"the broker's clock cannot be read: {error}", where=self._url) from error
+
+
+def seconds() -> float:
+    """Return a reading of a clock that only goes forward, for durations."""
+    return time.monotonic()

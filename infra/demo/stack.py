@@ -1,0 +1,150 @@
+"""What the demo runs on: the embedded services, a simulator, and every agent as a worker of its own."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.background import STOP_TIMEOUT_S, Background
+from infra.cli.worker import pids_file
+from infra.demo.configuration import ACCOUNT, CASH
+from infra.embedded.processes import ProcessIdentity, is_alive, log_tail, spawn, stop
+from infra.embedded.progress import OnProgress, Progress
+from infra.embedded.endpoints import Endpoints
+from infra.embedded.stack import Stack
+from infra.errors import TapeError
+from infra.kafka import admin
+from infra.registry import client as registry
+from infra.simulator.client import SimulatorControl
+from infra.simulator.process import SimulatorProcess
+from infra.simulator.settings import KEY_ID, SECRET_KEY, Terms
+
+MARKER = "demo"
+"""File in the home folder that says: what lies here was made by the demo and may be wiped by the next one."""
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class DemoStack:
+    """The running parts; `down` ends them in order."""
+
+    home: Path
+    partitions: int = 1
+
+    def __post_init__(self) -> None:
+        self.stack = Stack(self.home)
+        self.background = Background(self.home)
+        self.environment: dict[str, str] = {}
+
+    def wipe(self) -> None:
+        """Delete an earlier demo; raises TapeError where the folder holds something else."""
+        if not self.home.exists() or not any(self.home.iterdir()):
+            return
+        if not (self.home / MARKER).exists():
+            raise TapeError(
+                "this folder holds a stack that is not the demo's",
+                where=str(self.home),
+                next_command="TAPE_HOME=somewhere-else tape demo, or tape reset --yes",
+            )
+        self.background.stop()
+        self.stack.destroy()
+
+    def up(self, on_progress: OnProgress) -> Endpoints:
+        """Start the services, make topics, schemas and tables."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        (self.home / MARKER).touch()
+        endpoints = self.stack.up(on_progress=on_progress)
+        on_progress(Progress("making topics, schemas and tables"))
+        admin.apply(self.stack.bootstrap_servers, self.partitions)
+        registry.register(self.stack.registry_url)
+        from infra.postgres.migrate import migrate
+
+        migrate(self.stack.database_url)
+        return endpoints
+
+    def start_simulator(self, keep: bool) -> SimulatorControl:
+        """Start the local broker."""
+        process = SimulatorProcess(self.home / "simulator", Terms(account_number=ACCOUNT, cash=CASH), detached=keep)
+        urls = process.start()
+        self.simulator = process
+        self.environment |= {
+            "TAPE_BROKERAGE_URL": urls.trading,
+            "TAPE_BROKERAGE_DATA_URL": urls.data,
+            "TAPE_BROKERAGE_STREAM_URL": urls.stream,
+            "TAPE_BROKERAGE_KEY_ID": KEY_ID,
+            "TAPE_BROKERAGE_SECRET_KEY": SECRET_KEY,
+            "TAPE_ACCOUNT_IDS": ACCOUNT,
+            "TAPE_CLOCK": "broker",
+        }
+        if process.pid is not None and keep:
+            self.background.remember("simulator", _identity(process.pid), {"control": urls.control})
+        return SimulatorControl(urls.control)
+
+    def worker_environment(self) -> dict[str, str]:
+        """Return the environment every worker is started with."""
+        endpoints = self.stack.endpoints
+        return {
+            **os.environ,
+            **self.environment,
+            "PYTHONPATH": str(ROOT),
+            "TAPE_HOME": str(self.home),
+            "TAPE_PARTITIONS": str(self.partitions),
+            "TAPE_BOOTSTRAP_SERVERS": endpoints.bootstrap_servers or "",
+            "TAPE_REGISTRY_URL": endpoints.registry_url or "",
+            "TAPE_DATABASE_URL": endpoints.database_url or "",
+        }
+
+    def start_workers(self, keep: bool) -> None:
+        """Start every agent under one supervisor."""
+        tied = () if keep else ("--with-parent",)
+        command = (sys.executable, "-m", "infra.cli", "worker", "--all", *tied)
+        log = self.home / "logs" / "supervisor.log"
+        self.supervisor = spawn(command, log=log, environment=self.worker_environment())
+        self.background.remember("workers", self.supervisor, {})
+
+    def check(self) -> None:
+        """Raise TapeError when the supervisor has given up."""
+        if not is_alive(self.supervisor):
+            log = self.home / "logs" / "supervisor.log"
+            raise TapeError(f"the workers have ended:\n{log_tail(log)}", where=str(log), next_command="tape demo")
+
+    def kill(self, worker: str) -> bool:
+        """Kill one worker as a crash would; False when it was just down."""
+        try:
+            os.kill(self.pids()[worker], signal.SIGKILL)
+        except (ProcessLookupError, KeyError):
+            return False
+        return True
+
+    def pids(self) -> dict[str, int]:
+        """Return the process id of each worker now."""
+        file = pids_file(self.home)
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+
+    def down(self) -> None:
+        """End workers, simulator and services; the data stays."""
+        if hasattr(self, "supervisor"):
+            stop(self.supervisor, signal.SIGTERM, STOP_TIMEOUT_S)
+        if hasattr(self, "simulator"):
+            self.simulator.stop()
+        self.stack.down()
+
+
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
+    """Wait for a condition; raises TapeError naming it when it does not come true."""
+    until = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > until:
+            raise TapeError(f"waited {timeout_s:.0f} s in vain: {what}", next_command="tape status")
+        time.sleep(0.05)
+
+
+def _identity(pid: int) -> ProcessIdentity:
+    from infra.embedded.processes import birth_of
+
+    return ProcessIdentity(pid, birth_of(pid) or "gone")

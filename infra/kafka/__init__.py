@@ -1,0 +1,1 @@
+"""Kafka from outside the runtime: topics as the registry of topics wants them, and reading the log."""

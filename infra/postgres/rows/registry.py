@@ -1,0 +1,49 @@
+"""Which rows a record becomes, by its class. Every record has its row in `log_index` too."""
+
+from infra.postgres.rows import ledger, log, order, plan, run
+from infra.postgres.table import Projected, Row, Rows, Said
+from schemas.account import AccountActivity, AccountSnapshot
+from schemas.dead_letter import DeadLetter
+from schemas.execution import Execution, LineOutcome
+from schemas.ledger import Books, LedgerEntry
+from schemas.market import Bar
+from schemas.order import BrokerReport, Fill, OrderEvent, OrderIntent
+from schemas.plan import Plan
+from schemas.portfolio import Portfolio
+from schemas.record import Record
+from schemas.run import ClockReading, DeadlinePassed, Run, RunRequest
+from schemas.signal import Signal, SignalReceipt
+
+
+def index_only(_: Said[Record]) -> Rows:
+    """A record that has no more to say in SQL than its row in `log_index`."""
+    return ()
+
+
+PROJECTIONS: dict[type[Record], Projected] = {
+    Bar: index_only,  # many, and the log is the place to read them: no decision's rows point at one
+    RunRequest: run.run_request,
+    ClockReading: index_only,  # one instant, which its deadline repeats
+    Run: run.run,
+    DeadlinePassed: index_only,  # `runs` has the deadline
+    Signal: run.signal,
+    SignalReceipt: run.signal_receipt,
+    Portfolio: run.portfolio,
+    Execution: plan.execution,
+    AccountSnapshot: ledger.account_snapshot,
+    AccountActivity: ledger.account_activity,
+    Books: ledger.books,
+    Plan: plan.plan,
+    OrderIntent: order.order_intent,
+    OrderEvent: order.order_event,
+    BrokerReport: order.broker_report,
+    Fill: order.fill,
+    LineOutcome: plan.line_outcome,
+    LedgerEntry: ledger.ledger_entry,
+    DeadLetter: log.dead_letter,
+}
+
+
+def rows_of(said: Said[Record]) -> list[Row]:
+    """Return every row of a record, parents before their parts."""
+    return [log.index_row(said), *PROJECTIONS[type(said.record)](said)]

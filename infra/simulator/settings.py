@@ -1,0 +1,39 @@
+"""What a simulator is started with."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+#: The only key pair the simulator accepts. Fixed and worthless, so that a real key sent here by mistake is refused.
+KEY_ID = "SIMULATOR"
+SECRET_KEY = "simulator"
+
+#: A Friday morning in a regular session: the clock of a new account until it is set, so that two runs repeat.
+START_OF_TIME = datetime(2026, 1, 2, 15, 0, tzinfo=UTC)
+
+
+class Terms(BaseModel):
+    """How one simulated account behaves; kept in its journal, so a restart goes on under the same terms."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    account_number: str = Field(default="SIM000001", min_length=1)
+    cash: Decimal = Field(default=Decimal(100_000), ge=0, allow_inf_nan=False)
+    now: AwareDatetime = START_OF_TIME
+    partial_rate: Decimal = Field(default=Decimal("0.25"), ge=0, le=1, description="Share of orders filled in chunks.")
+    reserve_rate: Decimal = Field(default=Decimal(1), gt=0, description="A market buy reserves quantity * ask * this.")
+    seed: str = Field(default="", description="Another seed picks other orders to be filled in chunks.")
+
+
+class SimulatorSettings(BaseModel):
+    """Where a simulator listens and keeps its journal; `terms` are for an account that does not exist there yet."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65535, description="0 takes a free port.")
+    terms: Terms = Terms()
+    ends_with_stdin: bool = Field(default=False, description="Stop at the end of standard input, as a child.")

@@ -1,0 +1,77 @@
+"""Where settings come from, and what an error about them may say."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.embedded.state import ServiceState, StackState, save_state
+from infra.errors import TapeError
+from infra.settings import ENDPOINTS, PREFIX, Settings
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    for name in ENDPOINTS:
+        monkeypatch.delenv(PREFIX + name.upper(), raising=False)
+    monkeypatch.setenv("TAPE_HOME", str(home))
+
+
+@pytest.fixture
+def started(home: Path) -> None:
+    """A state file as a first `tape up` leaves it."""
+    services = {
+        "kafka": ServiceState(ports={"broker": 20001, "controller": 20002}),
+        "registry": ServiceState(ports={"http": 20003, "management": 20004}),
+        "postgres": ServiceState(ports={"sql": 20005}, facts={"password": "swordfish"}),
+    }
+    save_state(home, StackState(services))
+
+
+@pytest.mark.usefixtures("started")
+def test_the_embedded_stack_is_found_without_any_setting() -> None:
+    settings = Settings.load()
+    assert settings.bootstrap_servers == "127.0.0.1:20001"
+    assert settings.registry_url == "http://127.0.0.1:20003/apis/ccompat/v7"
+    assert settings.database_url == "postgresql://tape:swordfish@127.0.0.1:20005/tradetape"
+
+
+@pytest.mark.usefixtures("started")
+def test_the_environment_goes_before_the_embedded_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPE_BOOTSTRAP_SERVERS", "kafka:9092")
+    settings = Settings.load()
+    assert settings.bootstrap_servers == "kafka:9092"
+    assert settings.registry_url == "http://127.0.0.1:20003/apis/ccompat/v7"
+
+
+def test_without_an_address_the_error_names_the_variables_and_tape_up() -> None:
+    with pytest.raises(TapeError) as refused:
+        Settings.load(needs={"bootstrap_servers", "database_url"})
+    assert refused.value.next_command == "tape up"
+    assert "TAPE_BOOTSTRAP_SERVERS" in refused.value.where
+    assert "TAPE_DATABASE_URL" in refused.value.where
+    assert "TAPE_REGISTRY_URL" not in refused.value.where
+
+
+def test_what_is_not_needed_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPE_BOOTSTRAP_SERVERS", "kafka:9092")
+    assert Settings.load(needs={"bootstrap_servers"}).database_url == ""
+
+
+def test_accounts_are_listed_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPE_ACCOUNT_IDS", "paper-1, paper-2,")
+    assert Settings.load(needs=()).account_ids == ("paper-1", "paper-2")
+
+
+def test_a_wrong_value_is_named_by_its_variable_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPE_PARTITIONS", "six-of-them")
+    with pytest.raises(TapeError, match="TAPE_PARTITIONS") as refused:
+        Settings.load()
+    assert "six-of-them" not in str(refused.value)
+
+
+@pytest.mark.usefixtures("started")
+def test_secrets_do_not_show_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPE_BROKERAGE_SECRET_KEY", "open sesame")
+    printed = repr(Settings.load())
+    assert "open sesame" not in printed
+    assert "swordfish" not in printed

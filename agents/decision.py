@@ -91,7 +91,7 @@ def agent_version(name: str) -> str:
     digest = hashlib.sha256()
     folders = (Path(agents.__file__).parent / name, Path(schemas.__file__).parent)
     for file in (path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in (".py", ".avsc")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())  # dst-ok: a header, no decision reads it
     return digest.hexdigest()[:12]
 
 

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     clock: Literal["system", "broker"] = Field(default="system", description="broker: as a simulator states it.")
     account_ids: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description="With commas between them.")
 
+    instance_id: str | None = Field(default=None, description="Static group member: back within a second of a crash.")
     session_timeout_ms: int = Field(default=6_000, gt=0, description="A silent member leaves its group after this.")
     heartbeat_interval_ms: int = Field(default=1_500, gt=0, description="At most a third of the session timeout.")
     transaction_timeout_ms: int = Field(default=15_000, gt=0, description="Kafka aborts an open transaction after it.")

@@ -54,7 +54,11 @@ def transaction_settings(settings: Settings) -> TransactionSettings:
 def app_of(agent: Agent, settings: Settings) -> TapeApp:
     """Return the agent's Faust app, wired to the outside by the settings."""
     group = GroupSettings(
-        settings.bootstrap_servers, agent.name, settings.session_timeout_ms, settings.heartbeat_interval_ms
+        settings.bootstrap_servers,
+        agent.name,
+        settings.session_timeout_ms,
+        settings.heartbeat_interval_ms,
+        settings.instance_id,
     )
 
     def new_keeper(loop: asyncio.AbstractEventLoop) -> Keeper:

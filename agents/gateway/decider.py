@@ -18,7 +18,7 @@ Where the contract leaves room:
 - What cannot be true (more executed than ordered, an overlap) or cannot be read among the executions makes the order
   UNKNOWN with the reason: nothing is booked from it, and a person has to look. Other text that cannot be read is asked
   about when it came unasked, counts as no answer to a SUBMIT, and is silent in other reads.
-- A cross is gated as an order is; its time is the intent's.
+- A cross passes the gate as an order does; its time is the intent's.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -28,9 +28,9 @@ from decimal import Decimal
 from immutables import Map
 
 from agents.decider import Message
-from agents.gateway.orders import ZERO, Order, Stage, after, event, new_order, session_is_over, trade
+from agents.gateway.gate import refused
+from agents.gateway.orders import Order, Stage, after, event, new_order, session_is_over, trade
 from agents.gateway.reports import Execution, Heard, OrderSaid, Word, heard
-from schemas.ledger import CASH
 from schemas.order import (
     BrokerReport,
     ExecType,
@@ -39,8 +39,6 @@ from schemas.order import (
     OrderEvent,
     OrderIntent,
     OrdStatus,
-    Side,
-    Venue,
 )
 from schemas.record import Record
 
@@ -102,8 +100,7 @@ def _asked(order: Order | None, intent: OrderIntent, message: Message) -> list[R
             return []
         case action, None:
             asked = new_order(intent)
-            refusal = next((reason for check in GATE if (reason := check(intent, message))), None)
-            if refusal is not None:
+            if refusal := refused(intent, message):
                 return [event(asked, ExecType.REFUSED, OrdStatus.REJECTED, reason=refusal)]
             return _cross(asked, message) if action is IntentAction.CROSS else _submit(asked, attempt=1)
 
@@ -127,49 +124,6 @@ def _cancel(order: Order) -> list[Record]:
 def _canceling(order: Order) -> OrderEvent:
     status = OrdStatus.UNKNOWN if order.status is OrdStatus.UNKNOWN else OrdStatus.PENDING_CANCEL
     return event(order, ExecType.CANCELING, status)
-
-
-def _is_expired(intent: OrderIntent, message: Message) -> str:
-    if message.occurred_at < intent.order.valid_until:
-        return ""
-    return f"EXPIRED_INTENT valid until {intent.order.valid_until.isoformat()}, was {message.occurred_at.isoformat()}"
-
-
-def _is_misaddressed(intent: OrderIntent, _: Message) -> str:
-    wanted = Venue.INTERNAL if intent.action is IntentAction.CROSS else Venue.BROKER
-    return "" if intent.order.venue is wanted else f"WRONG_VENUE {intent.order.venue} for {intent.action}"
-
-
-def _is_cash(intent: OrderIntent, _: Message) -> str:
-    return f"RESERVED_SYMBOL {CASH} is cash in the books" if intent.order.symbol == CASH else ""
-
-
-def _is_unpriced(intent: OrderIntent, _: Message) -> str:
-    is_unpriced = intent.action is IntentAction.CROSS and intent.order.reference_price <= 0
-    return f"NO_PRICE a cross at {intent.order.reference_price}" if is_unpriced else ""
-
-
-def _is_unowned(intent: OrderIntent, _: Message) -> str:
-    wanted = {
-        side: sum((each.quantity for each in intent.order.contributions if each.side is side), ZERO) for side in Side
-    }
-    buys, sells, order_qty = wanted[Side.BUY], wanted[Side.SELL], intent.order.order_qty
-    if intent.action is IntentAction.CROSS:
-        is_owned = buys == sells == order_qty
-    else:
-        own = wanted.pop(intent.order.side)
-        is_owned = own >= order_qty and not any(wanted.values())
-    return "" if is_owned else f"CONTRIBUTIONS buys {buys}, sells {sells} for {intent.order.side} {order_qty}"
-
-
-GATE: tuple[Callable[[OrderIntent, Message], str], ...] = (
-    _is_expired,
-    _is_misaddressed,
-    _is_cash,
-    _is_unpriced,
-    _is_unowned,
-)
-"""The checks before the broker, in order; each returns the reason for a refusal, or nothing."""
 
 
 # --- what the broker tells -------------------------------------------------------------------------------------------

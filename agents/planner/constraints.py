@@ -18,7 +18,7 @@ from schemas.plan import LineStatus, Rule
 from schemas.quantities import floor_to_step
 from schemas.run import Limits
 
-NAMED_MAX = 5  # differences spelled out in a plan's detail; all of them are in its books
+REASONS_MAX = 6  # spelled out in a plan's detail: the ledger's words and five differences, or six differences
 NOTHING_CROSSED = Netting(ZERO, {}, {})
 
 
@@ -66,9 +66,9 @@ def plan_block(books: Books, sizes: Sequence[Sized]) -> Block | None:
     snapshot = books.content.snapshot
     maximum = snapshot.portfolio.terms.limits.weight_total_max
     total = sum((abs(each.weight) for each in sizes), ZERO)
-    if books.status is BooksStatus.BLOCKED or (differences := _differences(sizes)):
-        detail = _told(books) if books.status is BooksStatus.BLOCKED else "; ".join(differences[:NAMED_MAX])
-        return Block(Rule.BOOKS_DIFFER, None, detail)
+    differences = _told(books) if books.status is BooksStatus.BLOCKED else _differences(sizes)
+    if differences:
+        return Block(Rule.BOOKS_DIFFER, None, "; ".join(differences[:REASONS_MAX]))
     if snapshot.equity <= 0:
         return Block(Rule.EQUITY_NOT_POSITIVE, ZERO, f"expected equity above 0, was {snapshot.equity:f}")
     if total > maximum:
@@ -143,6 +143,6 @@ def _differences(sizes: Sequence[Sized]) -> list[str]:
     return [f"{size.symbol}: books {own}, broker {size.held}" for size, own in owned if own != size.held]
 
 
-def _told(books: Books) -> str:
-    items = (f"{each.item}: books {each.ledger}, broker {each.broker}" for each in books.differences[:NAMED_MAX])
-    return "; ".join(part for part in (books.detail, *items) if part)
+def _told(books: Books) -> list[str]:
+    items = (f"{each.item}: books {each.ledger}, broker {each.broker}" for each in books.differences)
+    return [books.detail or "the books are blocked", *items]

@@ -8,7 +8,6 @@ differently next year.
 import warnings
 from datetime import date, datetime
 from functools import cache
-from importlib import import_module
 from zoneinfo import ZoneInfo
 
 EXCHANGE = "XNYS"
@@ -29,8 +28,9 @@ def is_session(day: date) -> bool:
 
 @cache
 def _sessions() -> frozenset[date]:
-    # Loaded on first use: the library brings pandas with it, which takes over a second to import.
+    from exchange_calendars import get_calendar  # noqa: PLC0415 - on first use: it brings pandas, over a second
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it calls what a newer pandas deprecates; nothing a reader of ours can change
-        calendar = import_module("exchange_calendars").get_calendar(EXCHANGE, start=FIRST, end=LAST)
+        calendar = get_calendar(EXCHANGE, start=FIRST, end=LAST)
     return frozenset(session.date() for session in calendar.sessions)

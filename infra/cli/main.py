@@ -38,6 +38,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("status", "infra.cli.stack:status", "Show what runs, on which ports, with how much memory."),
     Command("doctor", "infra.cli.stack:doctor", "Check Java, services, ports, disk and versions."),
     Command("env", "infra.cli.stack:env", "Print exports of the addresses, for kcat, psql and others."),
+    Command("warm", "infra.cli.stack:warm", "Prepare faster starts of Kafka and the registry, once."),
     Command("reset", "infra.cli.stack:reset", "Stop everything and delete the embedded data."),
     Command("worker", "infra.cli.worker:worker", "Run agents: one here, or several under a supervisor."),
     Command("trace", "infra.cli.trace:trace", "Show which record of a run led to which."),
@@ -87,6 +88,11 @@ class LazyGroup(TyperGroup):
         """Return a stand-in that carries the help; `resolve_command` imports the real one."""
         row = _ROWS.get(cmd_name)
         return None if row is None else TyperCommand(row.name, help=row.help)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - typer's signature
+        """Write every row with its whole help; typer would cut a long one short."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(row.name, row.help) for row in COMMANDS])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that is about to run, imported; an unknown name is a usage error with suggestions."""

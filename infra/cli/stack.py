@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infra.embedded.endpoints import Endpoints, endpoints_of
-from infra.embedded.folders import default_home
+from infra.embedded.folders import default_cache, default_home
 from infra.embedded.progress import Progress
 from infra.embedded.state import SERVICES, ServiceName, load_state
 from infra.errors import TapeError
@@ -195,6 +195,18 @@ def _exports(endpoints: Endpoints) -> dict[str, str]:
         if address is not None and ours is not None:
             exports |= {name: address, ours: address}
     return exports
+
+
+def warm() -> None:
+    """Prepare faster starts: half a minute once, for starts that take half as long. Takes about 180 MB of the cache."""
+    from infra.embedded.warm import warm as prepare  # noqa: PLC0415 - brings the whole stack
+
+    report = ProgressReport()
+    try:
+        files = prepare(default_cache(), on_progress=report)
+    finally:
+        report.close()
+    print("\n".join(str(file) for file in files))
 
 
 def reset(yes: Annotated[bool, typer.Option("--yes", help="Really delete; there is no way back.")] = False) -> None:

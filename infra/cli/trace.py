@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from infra.replay.trace import Node
 
+PIPED_WIDTH = 240
+
 
 def trace(
     correlation_id: Annotated[str, typer.Argument(help="The run to show.")],
@@ -41,7 +43,9 @@ def show(roots: "Sequence[Node]", symbol: str | None = None) -> None:
     from rich.console import Console
     from rich.tree import Tree
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH  # a file or a pipe has no width; cut nothing that a reader would miss
     if not roots:
         console.print("nothing found: no record in the log has this correlation id")
     for root in roots:
@@ -58,7 +62,7 @@ def show(roots: "Sequence[Node]", symbol: str | None = None) -> None:
 def _label(node: "Node") -> "Text":
     from rich.text import Text
 
-    return Text.assemble((node.event_type, "bold"), f" {node.telling} ", (f"{node.record.place}", "dim"))
+    return Text.assemble((node.event_type, "bold"), " ", (f"{node.record.place}", "dim"), f" {node.telling}")
 
 
 def _concerns(node: "Node", symbol: str | None) -> bool:

@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from zlib import crc32
 
 import typer
 
@@ -44,7 +46,10 @@ def _supervise(names: list[str], home: Path, with_parent: bool) -> None:
         temporary.write_text(json.dumps(pids), encoding="utf-8")
         temporary.replace(pids_file(home))
 
-    supervisor = Supervisor(names, python_worker, home / "logs", os.environ, note)
+    # A static member of its group: started again after a crash, it gets its partitions back at once instead of after
+    # the session timeout. One supervisor per home folder, so the folder names the instance.
+    environment = {**os.environ, "TAPE_INSTANCE_ID": f"{socket.gethostname()}-{crc32(str(home).encode()):08x}"}
+    supervisor = Supervisor(names, python_worker, home / "logs", environment, note)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.stop())
     print(f"{len(names)} agents running, logs in {home / 'logs'}; Ctrl-C stops them", file=sys.stderr)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from infra.embedded.progress import Progress
 from infra.kafka.log import read_all
 from infra.postgres.connection import connect
 from infra.postgres.hashes import ledger_hash
-from infra.postgres.projection import PROJECTOR
+from infra.postgres.rows.log import PROJECTOR
 from infra.postgres.tracking import tracked
 from infra.postgres.rebuild import rebuild_and_compare
 from infra.replay.service import judged_until, load, replay
@@ -118,16 +119,16 @@ class Demo:
 
     def _run(self) -> Outcome:
         self._timed("set-up", self.stack.wipe)
-        self._timed("infrastructure", self._start)
         history, traded = Market().last(self._wishes.sessions)
+        self._timed("infrastructure", lambda: self._start(history[-1].as_of))
         runs, kills = self._timed("run", lambda: self._trade(history, traded))
         self._on_progress(Progress("waiting for the books in PostgreSQL"))
         self._timed("projection", self._wait_for_projection)
         return self._judge(runs, traded[-1], kills)
 
-    def _start(self) -> None:
+    def _start(self, now: datetime) -> None:
         self.stack.up(self._on_progress)
-        self._control = self.stack.start_simulator(self._wishes.keep)
+        self._control = self.stack.start_simulator(self._wishes.keep, now)
         self._on_progress(Progress(f"starting {len(AGENTS)} agents"))
         self.stack.start_workers(self._wishes.keep)
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from infra.background import STOP_TIMEOUT_S, Background
@@ -67,9 +68,9 @@ class DemoStack:
         migrate(self.stack.database_url)
         return endpoints
 
-    def start_simulator(self, keep: bool) -> SimulatorControl:
-        """Start the local broker."""
-        process = SimulatorProcess(self.home / "simulator", Terms(account_number=ACCOUNT, cash=CASH), detached=keep)
+    def start_simulator(self, keep: bool, now: datetime) -> SimulatorControl:
+        """Start the local broker, with its clock at `now`."""
+        process = SimulatorProcess(self.home / "simulator", Terms(account_number=ACCOUNT, cash=CASH, now=now), detached=keep)
         urls = process.start()
         self.simulator = process
         self.environment |= {

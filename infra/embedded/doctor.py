@@ -1,4 +1,4 @@
-"""Looks the embedded stack over and says, for each thing that is not right, what to do about it. Changes nothing."""
+"""Looks the embedded stack over and says, for each thing that is not right, what to do about it. Starts nothing."""
 
 from __future__ import annotations
 

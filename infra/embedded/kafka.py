@@ -81,6 +81,9 @@ _FIXED_PROPERTIES: dict[str, str | int] = {
     # 3 s by default, paid on every first join of a group.
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1000,
+    # A killed broker is let in again only when its former life has timed out, after 9 s by default.
+    "broker.session.timeout.ms": 3000,
+    "broker.heartbeat.interval.ms": 500,
     # The default of 128 MiB does not fit into the small heap.
     "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
     "log.cleaner.threads": 1,
@@ -138,7 +141,9 @@ class Kafka:
         (self.folder / "server.properties").write_text(_properties(state.ports, "data"))
         on_progress(Progress("kafka: starting"))
         process = spawn(
-            self.command(BROKER_CLASS, "server.properties"), log=self.folders.log_of(self.name), cwd=self.folder
+            self.command(BROKER_CLASS, "server.properties", options=self.supplies.startup_options(self.name)),
+            log=self.folders.log_of(self.name),
+            cwd=self.folder,
         )
         return replace(state, pid=process.pid, birth=process.birth, facts=self.supplies.java_choice.java.facts)
 

@@ -31,6 +31,7 @@ def _environment(ports: dict[str, int], bootstrap_servers: str) -> dict[str, str
         "QUARKUS_MANAGEMENT_HOST": HOST,
         "QUARKUS_MANAGEMENT_PORT": str(ports["management"]),
         "QUARKUS_LOG_LEVEL": "WARN",
+        "APICURIO_LOG_LEVEL": "WARN",
         "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
         "APICURIO_STORAGE_KIND": "kafkasql",
         "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": bootstrap_servers,
@@ -56,10 +57,11 @@ class Registry:
     def start(self, state: ServiceState, stack: StackState, on_progress: OnProgress) -> ServiceState:
         """Start the registry on the stack's Kafka, which must answer already."""
         program = next(self.supplies.registry_folder.rglob("quarkus-run.jar"))
+        java = self.supplies.java_choice.java.executable
         on_progress(Progress("registry: starting"))
         bootstrap_servers = bootstrap_servers_of(stack.service("kafka"))
         process = spawn(
-            [self.supplies.java_choice.java.executable, *JVM_OPTIONS, "-jar", program],
+            [java, *JVM_OPTIONS, *self.supplies.startup_options(self.name), "-jar", program],
             log=self.folders.log_of(self.name),
             environment=_environment(state.ports, bootstrap_servers),
             cwd=self.folders.home,

@@ -54,8 +54,9 @@ class ServiceStatus:
 class Stack:
     """The embedded services of one home folder."""
 
-    def __init__(self, home: Path, cache: Path | None = None) -> None:
+    def __init__(self, home: Path, cache: Path | None = None, supplies: Supplies | None = None) -> None:
         self.folders = Folders(home.absolute(), (cache or default_cache()).absolute())
+        self.supplies = supplies or Supplies(self.folders.cache)
         self._state = StackState()
         self._guard = threading.Lock()
         self._given_up = threading.Event()
@@ -115,14 +116,19 @@ class Stack:
                 chain.result()
             return endpoints_of(self._state)
 
-    def down(self, services: Collection[ServiceName] = SERVICES) -> tuple[ServiceName, ...]:
-        """End our services and return the names of those that ran. Idempotent; ports and data stay for next time."""
+    def down(
+        self, services: Collection[ServiceName] = SERVICES, timeout_seconds: float | None = None
+    ) -> tuple[ServiceName, ...]:
+        """End our services and return the names of those that ran. Idempotent; ports and data stay for next time.
+
+        A service that has not ended after the timeout, by default one that suits it, is killed.
+        """
         if not self.home.exists():
             return ()
         with self._lock(silent):
             self._state = load_state(self.home)
             with ThreadPoolExecutor(len(CHAINS)) as pool:
-                stopped = list(pool.map(lambda chain: self._stop_chain(chain, services), CHAINS))
+                stopped = list(pool.map(lambda chain: self._stop_chain(chain, services, timeout_seconds), CHAINS))
             return tuple(name for chain in stopped for name in chain)
 
     def status(self) -> tuple[ServiceStatus, ...]:
@@ -137,11 +143,6 @@ class Stack:
         if folder is not None:
             postgres.delete(Path(folder))
         shutil.rmtree(self.home, ignore_errors=True)
-
-    @cached_property
-    def supplies(self) -> Supplies:
-        """Return the Java, the jars and the registry's files that the services of this stack run on."""
-        return Supplies(self.folders.cache)
 
     @cached_property
     def kafka(self) -> Kafka:
@@ -248,7 +249,9 @@ class Stack:
             next_command="tape doctor",
         )
 
-    def _stop_chain(self, chain: tuple[ServiceName, ...], services: Collection[ServiceName]) -> list[ServiceName]:
+    def _stop_chain(
+        self, chain: tuple[ServiceName, ...], services: Collection[ServiceName], timeout_seconds: float | None
+    ) -> list[ServiceName]:
         stopped: list[ServiceName] = []
         for name in reversed(chain):
             state = self._state.service(name)
@@ -256,7 +259,8 @@ class Stack:
             if name not in services or identity is None:
                 continue
             if is_alive(identity):
-                stop(identity, self.services[name].stop_signal, self.services[name].stop_timeout_seconds)
+                service = self.services[name]
+                stop(identity, service.stop_signal, timeout_seconds or service.stop_timeout_seconds)
                 stopped.append(name)
             self._remember(name, replace(state, pid=None, birth=None))
         return stopped

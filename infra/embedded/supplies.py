@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tarfile
 import tempfile
@@ -10,18 +11,21 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from infra.embedded.artifacts import Artifact, ArtifactCache, load_lock
+from infra.embedded.artifacts import LOCK_PATH, Artifact, ArtifactCache, load_lock, sha256_of
 from infra.embedded.java import JavaChoice, choose_java
 from infra.embedded.progress import OnProgress, silent
+from infra.embedded.state import ServiceName
 
 SCRATCH_PREFIX = "unpack-"
+JAVA_WITH_PREPARED_CLASSES = 25
 
 
 class Supplies:
     """Finds each supply when it is first asked for, so that looking at a running stack costs nothing."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, recording: Path | None = None) -> None:
         self._cache = cache
+        self._recording = recording
         self._artifacts = ArtifactCache(cache)
 
     @cached_property
@@ -53,6 +57,25 @@ class Supplies:
         """Fetch what these services need and is not there, all in one go so that one progress bar tells it all."""
         wanted = [a for a in self.lock if a.use in uses]
         self._artifacts.fetch(wanted, on_progress)
+
+    def startup_options(self, name: ServiceName) -> tuple[str, ...]:
+        """Return the JVM options that start a service from prepared classes, where `tape warm` made some.
+
+        While recording, return those that make them when the service ends. Java 25 is the first that can do both.
+        """
+        java = self.java_choice.java
+        if java.major < JAVA_WITH_PREPARED_CLASSES:
+            return ()
+        if self._recording is not None:
+            return (f"-XX:AOTCacheOutput={self._recording / name}",)
+        prepared = self.prepared_classes(name)
+        return (f"-XX:AOTCache={prepared}",) if prepared.exists() else ()
+
+    def prepared_classes(self, name: ServiceName) -> Path:
+        """Return where the prepared classes of a service stand; another Java or another lock has others."""
+        executable = self.java_choice.java.executable
+        made_for = f"{executable} {executable.stat().st_mtime_ns} {sha256_of(LOCK_PATH)}"
+        return self._cache / f"{name}-{hashlib.sha256(made_for.encode()).hexdigest()[:12]}.aot"
 
     def missing(self) -> tuple[Artifact, ...]:
         """Return the artifacts that the next `tape up` would have to fetch. Changes nothing."""

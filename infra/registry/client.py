@@ -108,7 +108,12 @@ class _Registry:
         )
 
     def _demand_compatibility(self, subject: str) -> None:
-        self._call("PUT", f"/config/{quote(subject)}", {"compatibility": COMPATIBILITY})
+        """Make the subject FULL_TRANSITIVE; somebody else may do the same at the same time (409)."""
+        path = f"/config/{quote(subject)}"
+        self._call("PUT", path, {"compatibility": COMPATIBILITY}, passed=HTTPStatus.CONFLICT)
+        level = (self._call("GET", path) or {}).get("compatibilityLevel")
+        if level != COMPATIBILITY:
+            raise self._refusal(subject, f"compatibility should be {COMPATIBILITY}, is {level}", _WRONG_URL)
 
     def _posted(self, schema: Registered) -> int:
         answer = self._call("POST", f"/subjects/{quote(schema.subject)}/versions", _body(schema))
@@ -116,8 +121,10 @@ class _Registry:
             raise self._refusal(schema.subject, "404 to a registration", _WRONG_URL)
         return int(answer["id"])
 
-    def _call(self, method: str, path: str, body: dict[str, str] | None = None) -> Any:
-        """Return what the registry answers, None for not found."""
+    def _call(
+        self, method: str, path: str, body: dict[str, str] | None = None, passed: HTTPStatus = HTTPStatus.NOT_FOUND
+    ) -> Any:
+        """Return what the registry answers, None for not found or for the status that is `passed` over."""
         try:
             response = self.http.request(method, path, json=body)
         except httpx.HTTPError as error:
@@ -126,7 +133,7 @@ class _Registry:
                 where=self.url,
                 next_command="tape status",
             ) from error
-        if response.status_code == HTTPStatus.NOT_FOUND:
+        if response.status_code in (HTTPStatus.NOT_FOUND, passed):
             return None
         if response.is_error:
             raise self._refusal(path, f"{response.status_code}: {response.text[:500]}")

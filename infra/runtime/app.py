@@ -1,4 +1,4 @@
-"""An agent as a Faust app: one `@app.agent` over all its input topics, run by `faust.Worker` until a signal or an error."""
+"""An agent as a Faust app: one `@app.agent` over all its input topics, run by `faust.Worker` until a signal."""
 
 import asyncio
 import contextlib
@@ -18,9 +18,6 @@ from infra.runtime.polling import GroupSettings
 from infra.runtime.transport import SCHEME, NoTables, TapeConsumer, check_version
 
 log = logging.getLogger("tape.app")
-
-#: Fetched work or a transaction that does not advance for this long ends the process; twice Kafka's usual 30 s.
-STUCK_AFTER_S = 60.0
 
 NewKeeper = Callable[[asyncio.AbstractEventLoop], Keeper]
 
@@ -62,6 +59,9 @@ class TapeApp(faust.App):
         channel = self.topic(*topics, schema=UndecodedSchema(), internal=False, acks=True)
         self.agent(channel, name=group.group_id, concurrency=1)(self._judge_stream)
 
+    def _create_directories(self) -> None:
+        """Faust's folders hold its tables, which are never used here; they would litter the current folder."""
+
     @property
     def tape_consumer(self) -> TapeConsumer | None:
         """The consumer, once Faust has made it."""
@@ -81,9 +81,6 @@ class TapeApp(faust.App):
                 die(CRASHED, str(message.value.place), error)
             consumer.finished(message)
             event.ack()
-
-    def _create_directories(self) -> None:
-        """Upstream makes a data folder for tables in the working directory; there are no tables."""
 
     async def on_stop(self) -> None:
         """Leave the group in order, then end: mode would wait a second for futures nobody needs."""
@@ -113,7 +110,7 @@ def run(app: TapeApp) -> None:
 
 
 def _watch(app: TapeApp, loop: asyncio.AbstractEventLoop) -> None:
-    """Not in the event loop: if the loop is blocked, or work does not advance, or the parent is gone, end the process."""
+    """End the process when the event loop is blocked, work does not advance, or the supervisor is gone. A thread."""
     heard = [time.monotonic()]
     finished, since = -1, time.monotonic()
     supervisor = os.environ.get(SUPERVISOR_PID)
@@ -131,5 +128,5 @@ def _watch(app: TapeApp, loop: asyncio.AbstractEventLoop) -> None:
         if consumer.finished_count != finished or not consumer.backlog():
             finished, since = consumer.finished_count, now
         stuck = max(now - heard[0], now - since, consumer.keeper.stuck_for())
-        if stuck > STUCK_AFTER_S:
+        if stuck > consumer.keeper.patience_s:
             die(STUCK, f"no progress for {stuck:.0f} s with {consumer.backlog()} records open")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from agents.declaration import Agent, Performer
+from infra.errors import TapeError
 from infra.kafka.log import read
 from infra.runtime.partition import AgentPartition, DecidingPartition, PerformingPartition
 from infra.runtime.recovery import Recovered, decisions, own, recovered
@@ -17,12 +18,20 @@ from infra.runtime.views import ViewFollower
 from topics.registry import read_by, written_by
 from topics.wire import Incoming, Partition
 
+#: Work that does not advance for this long ends the process; twice Kafka's usual 30 s.
+STUCK_AFTER_S = 60.0
+
 #: Bound on waiting for a partition's last transaction when it moves to another worker.
 DRAIN_TIMEOUT_S = 5.0
 
 
 class Keeper(Protocol):
-    """What the transport needs to know about whoever handles the records."""
+    """What the transport needs to know about whoever handles the records.
+
+    `patience_s`: how long fetched work, or what was handed to the outside, may stand still before the process ends.
+    """
+
+    patience_s: float
 
     def take_over(self, assigned: Iterable[Partition]) -> dict[Partition, int]:
         """Become the owner of input partitions and return where each starts. Blocks; runs in the consumer's thread."""
@@ -48,6 +57,8 @@ class Keeper(Protocol):
 class DecisionKeeper:
     """Keeps the partitions of a deciding or performing agent, one `AgentPartition` each."""
 
+    patience_s = STUCK_AFTER_S
+
     def __init__(
         self,
         agent: Agent,
@@ -67,6 +78,7 @@ class DecisionKeeper:
     def take_over(self, assigned: Iterable[Partition]) -> dict[Partition, int]:
         """Fence the former owner, fold own events, and start the inputs at the last decision's positions."""
         wanted = set(assigned)
+        self._check_whole(wanted)
         starts: dict[Partition, int] = {}
         for number in sorted({partition for _, partition in wanted}):
             kept = self._take_over_one(number)
@@ -98,6 +110,17 @@ class DecisionKeeper:
     def stuck_for(self) -> float:
         """Return how long the slowest transaction has been under way."""
         return max((kept.stuck_for() for kept in list(self._kept.values())), default=0.0)
+
+    def _check_whole(self, assigned: set[Partition]) -> None:
+        """Two workers with inputs of one partition number would fence each other for ever."""
+        numbers = {number for _, number in assigned}
+        missing = {(topic, number) for topic in self._inputs for number in numbers} - assigned
+        if missing:
+            raise TapeError(
+                f"{self._agent.name} was given partitions {sorted(numbers)} of some of its inputs and not of all",
+                where=f"missing {', '.join(f'{topic}/{number}' for topic, number in sorted(missing))}",
+                next_command="tape topics verify",
+            )
 
     def _take_over_one(self, number: int) -> AgentPartition:
         name = f"{self._agent.name}-{number}"

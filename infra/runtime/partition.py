@@ -6,7 +6,7 @@ begins there.
 """
 
 import asyncio
-import time
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -19,6 +19,8 @@ from schemas.record import Record
 from topics.codec import Event
 from topics.registry import BY_RECORD
 from topics.wire import Incoming, Outgoing, Partition, Standing, chain_hash
+
+log = logging.getLogger("tape.partition")
 
 #: Decisions judged and not yet committed, at most; beyond it judging waits for the broker.
 UNCOMMITTED_MAX = 2000
@@ -48,7 +50,7 @@ class AgentPartition:
         self._loop = loop
         self._uncommitted: list[dict[Partition, int]] = []
         self._durable = dict(positions)
-        self._room = asyncio.Event()
+        self._progress = asyncio.Event()
         self._judging = False
         self._given_up = False
         self._committer = new_committer(self._committed)
@@ -64,13 +66,14 @@ class AgentPartition:
         if record.offset < self.positions.get(where, 0):
             return
         while len(self._uncommitted) >= UNCOMMITTED_MAX and not self._given_up:
-            self._room.clear()
-            await self._room.wait()
+            self._progress.clear()
+            await self._progress.wait()
         if self._given_up:
             return
         self._judging = True
         decided = await self._judge(record)
         self._judging = False
+        self._progress.set()
         if self._given_up:
             return  # moved away while judging: the next owner judges this input again
         self.positions[where] = record.offset + 1
@@ -79,15 +82,18 @@ class AgentPartition:
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until everything decided is committed, or the time is over; then give the partition up."""
-        until = time.monotonic() + timeout_s
-        while (self._uncommitted or self._judging) and time.monotonic() < until:
-            await asyncio.sleep(0.002)
+        try:
+            await asyncio.wait_for(self._settled(), timeout_s)
+        except TimeoutError:
+            log.warning(
+                "%s-%d: not settled in %.0f s: the next owner goes on", self.agent.name, self.partition, timeout_s
+            )
         self.abandon()
 
     def abandon(self) -> None:
         """Give the partition up at once; what is not committed is decided again by the next owner."""
         self._given_up = True
-        self._room.set()
+        self._progress.set()
         self._committer.abandon()
 
     def stuck_for(self) -> float:
@@ -112,7 +118,12 @@ class AgentPartition:
     def _note_committed(self, count: int) -> None:
         self._durable = self._uncommitted[count - 1]
         del self._uncommitted[:count]
-        self._room.set()
+        self._progress.set()
+
+    async def _settled(self) -> None:
+        while self._uncommitted or self._judging:
+            self._progress.clear()
+            await self._progress.wait()
 
 
 class DecidingPartition(AgentPartition):
@@ -158,6 +169,7 @@ class PerformingPartition(AgentPartition):
         self._loop.call_soon_threadsafe(self._unasked, fact)
 
     def abandon(self) -> None:
+        """Give the partition up at once; the performer stops first, so that nothing unasked follows."""
         self._performer.release(self.partition)
         super().abandon()
 

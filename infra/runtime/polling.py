@@ -5,6 +5,7 @@ nothing else touches it; what the loop wants shown is left for the thread, which
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -116,6 +117,7 @@ class PollingThread:
         self._paused = False
         self._quiet_until = 0.0
         self._owned: set[Partition] = set()
+        self._assignment = 0
         self._thread: threading.Thread | None = None
 
     def start(self, topics: Iterable[str]) -> None:
@@ -155,8 +157,11 @@ class PollingThread:
         first = consumer.poll(0.1)
         if first is None:
             return
+        assignment = self._assignment
         # consume(n, t) would wait for n records; poll and then consume(n, 0) takes what is there
-        records = self._converted([first, *consumer.consume(_BATCH, 0)])
+        more = consumer.consume(_BATCH, 0)
+        # a rebalance in between: the first record is of the old assignment, the new one starts elsewhere
+        records = self._converted([first, *more] if assignment == self._assignment else more)
         if records:
             self._loop.call_soon_threadsafe(self._side.receive, records)
 
@@ -173,7 +178,8 @@ class PollingThread:
         positions = self._to_show.popleft() if self._to_show else {}
         ours = {partition: offset for partition, offset in positions.items() if partition in self._owned}
         if ours:
-            consumer.commit(offsets=_offsets(ours), asynchronous=True)
+            with contextlib.suppress(KafkaException):  # refused: group tools show older positions
+                consumer.commit(offsets=_offsets(ours), asynchronous=True)
 
     def _hold(self, consumer: Consumer) -> None:
         """Back-pressure: do not poll while the agent is behind; if that lasts, pause and keep the membership alive."""
@@ -217,6 +223,7 @@ class PollingThread:
     def _forget(self, consumer: Consumer, parts: list[TopicPartition], lost: bool) -> Mapping[Partition, int]:
         partitions = _partitions(parts)
         self._owned -= partitions
+        self._assignment += 1
         self._to_show.clear()  # positions of another assignment could move the next owner's back
         if self._paused:
             consumer.resume(parts)  # a pause outlives the assignment: given back to us, they would stay silent

@@ -70,7 +70,7 @@ def decisions(records: Iterable[Incoming]) -> Iterator[Decision]:
     """Yield an agent-partition's decisions in order; raises LogDamagedError at the first gap, fork or broken link."""
     by_seq: dict[int, list[Incoming]] = {}
     for record in records:
-        by_seq.setdefault(int(header(record.headers, "seq")), []).append(record)
+        by_seq.setdefault(_number(record, "seq"), []).append(record)
     prev = GENESIS
     for expected, seq in enumerate(sorted(by_seq), start=1):
         decision = _whole(by_seq[seq])
@@ -95,13 +95,24 @@ def recovered(decider: Decider[Any] | None, found: Sequence[Decision], keep_publ
 
 
 def _whole(records: list[Incoming]) -> Decision:
-    records.sort(key=lambda record: int(header(record.headers, "ordinal")))
+    records.sort(key=lambda record: _number(record, "ordinal"))
     first = records[0]
-    count = int(header(first.headers, "count"))
-    ordinals = [int(header(record.headers, "ordinal")) for record in records]
+    count = _number(first, "count")
+    ordinals = [_number(record, "ordinal") for record in records]
     if ordinals != list(range(count)):
         raise _damaged(first, "ordinals", str(list(range(count))), str(ordinals), "a record is missing or doubled")
-    return Decision(int(header(first.headers, "seq")), tuple(records))
+    return Decision(_number(first, "seq"), tuple(records))
+
+
+def _number(record: Incoming, name: str) -> int:
+    try:
+        return int(header(record.headers, name))
+    except (KeyError, ValueError) as error:
+        raise LogDamagedError(
+            f"an own event does not say where it stands: header {name}: {error}",
+            where=str(record.place),
+            next_command="tape replay --all",
+        ) from error
 
 
 def _decoded(record: Incoming) -> Event:

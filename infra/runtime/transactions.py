@@ -57,14 +57,18 @@ class Committer:
     """Writes decisions of one agent-partition, each whole, in order; `on_durable` is called in this thread."""
 
     def __init__(self, producer: Producer, name: str, on_durable: Callable[[int], None]) -> None:
-        self._producer = producer
         self._name = name
         self._on_durable = on_durable
         self._ready: deque[tuple[Outgoing, ...]] = deque()
         self._wake = threading.Condition()
         self._closed = False
         self._busy_since: float | None = None
-        self._thread = threading.Thread(target=self._run, name=f"commit-{name}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run,
+            args=(producer,),  # held by the thread alone: the client ends with it, not at some collection of garbage
+            name=f"commit-{name}",
+            daemon=True,
+        )
         self._thread.start()
 
     def submit(self, decision: tuple[Outgoing, ...]) -> None:
@@ -87,10 +91,10 @@ class Committer:
         since = self._busy_since
         return 0.0 if since is None else time.monotonic() - since
 
-    def _run(self) -> None:
+    def _run(self, producer: Producer) -> None:
         try:
             while (batch := self._next()) is not None:
-                self._commit(batch)
+                self._commit(producer, batch)
                 self._on_durable(len(batch))
         except KafkaException as error:
             kafka_error = error.args[0]
@@ -112,11 +116,11 @@ class Committer:
                 records += len(batch[-1])
             return batch or None
 
-    def _commit(self, batch: Sequence[tuple[Outgoing, ...]]) -> None:
+    def _commit(self, producer: Producer, batch: Sequence[tuple[Outgoing, ...]]) -> None:
         self._busy_since = time.monotonic()
-        self._producer.begin_transaction()
+        producer.begin_transaction()
         for decision in batch:
             for each in decision:
-                self._producer.produce(each.topic, each.value, each.key, each.partition, headers=list(each.headers))
-        self._producer.commit_transaction()
+                producer.produce(each.topic, each.value, each.key, each.partition, headers=list(each.headers))
+        producer.commit_transaction()
         self._busy_since = None

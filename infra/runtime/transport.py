@@ -1,10 +1,12 @@
-"""Faust's transport on librdkafka: Faust keeps agents, streams, lifecycle and signals; its consumer, fetcher and
-producer are replaced behind their public interfaces.
+"""Faust's transport on librdkafka, behind Faust's public interfaces.
+
+Faust keeps agents, streams, lifecycle and signals; its consumer, fetcher and producer are replaced.
 
 What is bypassed and why: Faust commits what it has not finished (its commit skips un-acked events), loses events whose
 agent raised, and has no transactions that follow the source partition. Here positions come from the agent's own events
 (`infra.runtime.partition`), so acks only end Faust's own tracking. Private names touched: `_unacked_messages` (the
-Cython stream reads it), `TableManager._update_channels`, and the meaning of `Message.generation_id`; hence the pin.
+Cython stream reads it), `TableManager._update_channels`, `App._create_directories`, and the meaning of
+`Message.generation_id`; hence the pin.
 """
 
 import asyncio
@@ -36,7 +38,7 @@ LEAVE_TIMEOUT_S = 15.0
 
 
 class TapeConsumer(Service, ConsumerT):
-    """Faust's consumer over the polling thread; it pushes records into the conductor and asks the keeper for the rest."""
+    """Faust's consumer over the polling thread: pushes records into the conductor, asks the keeper for the rest."""
 
     logger = logging.getLogger("tape.transport")
     scheduler: Any = None

@@ -23,8 +23,9 @@ from topics.wire import Incoming
 
 log = logging.getLogger("tape.view")
 
-#: A bound lies at most at the end of the topic when the message was written, so the view reaches it in one read.
-REACH_TIMEOUT_S = 60.0
+#: A bound lies at most at the end of the topic when the message was written, so the view reaches it in one read. Well
+#: below the watchdog's patience, whose end would not name the bound.
+REACH_TIMEOUT_S = 30.0
 
 
 class ViewFollower:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from inspect import isclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 from uuid import UUID
 
 import pytest
@@ -64,23 +64,36 @@ def _flat(metadata: Metadata) -> Metadata:
 
 
 def _integers(metadata: Metadata) -> SearchStrategy[int]:
-    lows = [each.ge for each in metadata if isinstance(each, Ge)] + [
-        each.gt + 1 for each in metadata if isinstance(each, Gt)
-    ]
-    return st.integers(max([-LONG_MAX - 1, *lows]), LONG_MAX)
+    low, _ = _bounds(metadata, 1)
+    return st.integers(max([-LONG_MAX - 1, *low]), LONG_MAX)
 
 
 def _decimals(metadata: Metadata) -> SearchStrategy[Decimal]:
     """Return decimals of the schema's scale, up to all its digits, at the edges of their range too."""
     [scale] = [each.digits for each in metadata if isinstance(each, Scale)]
-    unit = 10**scale
-    lows = [int(each.ge * unit) for each in metadata if isinstance(each, Ge)]
-    lows += [int(each.gt * unit) + 1 for each in metadata if isinstance(each, Gt)]
-    highs = [int(each.le * unit) for each in metadata if isinstance(each, Le)]
-    highs += [int(each.lt * unit) - 1 for each in metadata if isinstance(each, Lt)]
+    low, high = _bounds(metadata, 10**scale)
     most = 10**PRECISION - 1
-    numbers = st.integers(max([-most, *lows]), min([most, *highs]))
+    numbers = st.integers(max([-most, *low]), min([most, *high]))
     return numbers.map(lambda number: Decimal(f"{number}E-{scale}"))
+
+
+def _bounds(metadata: Metadata, unit: int) -> tuple[list[int], list[int]]:
+    """Return the least and the greatest numbers of units that the annotations allow."""
+    low: list[int] = []
+    high: list[int] = []
+    for each in metadata:
+        match each:
+            case Ge(ge=bound):
+                low.append(int(cast("Any", bound) * unit))
+            case Gt(gt=bound):
+                low.append(int(cast("Any", bound) * unit) + 1)
+            case Le(le=bound):
+                high.append(int(cast("Any", bound) * unit))
+            case Lt(lt=bound):
+                high.append(int(cast("Any", bound) * unit) - 1)
+            case _:
+                pass
+    return low, high
 
 
 def _text(metadata: Metadata) -> SearchStrategy[str]:

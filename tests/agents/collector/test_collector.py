@@ -221,9 +221,9 @@ def test_contributions_sum_to_the_weight_in_whatever_order_signals_come(
     one = portfolio(first)
     assert one == portfolio(second) == through_the_wire(one)
     assert [each.symbol for each in one.content.targets] == sorted({each.symbol for each in one.content.targets})
-    for each in one.content.targets:
-        assert each.weight == sum(part.weight for part in each.contributions)
-        assert all(part.weight and part.strategy_id not in one.failed for part in each.contributions)
+    for summed in one.content.targets:
+        assert summed.weight == sum(part.weight for part in summed.contributions)
+        assert all(part.weight and part.strategy_id not in one.failed for part in summed.contributions)
 
 
 @settings(max_examples=60, deadline=None)
@@ -235,7 +235,7 @@ def test_strategies_that_want_at_most_the_whole_never_want_more_together(shares:
     run, story = terms(**allocations), given(collector)
     share = str((Decimal(1) / count).quantize(Decimal("1e-12"), rounding="ROUND_DOWN"))
     for name in allocations:
-        story = story.when(signal(name, run, **{f"S{number}": share for number in range(count)}))
+        story = story.when(signal(name, run, None, **{f"S{number}": share for number in range(count)}))
     assert sum((each.weight for each in portfolio(story).content.targets), Decimal(0)) <= 1
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from agents.broker.ports import NewOrder
 from infra.alpaca import AlpacaBrokerage
+from infra.alpaca.stream import RawTradingStream, StreamLostError
 from infra.simulator.client import SimulatorControl
 from infra.simulator.process import SimulatorProcess
 from infra.simulator.server import SimulatorUrls
@@ -230,6 +231,32 @@ def test_a_connection_that_dies_silently_is_noticed(
     assert listener.gap() == "listening"
     watchful.submit(order("a"))
     assert update(listener)["event"] == "new"
+
+
+NOT_UPDATES = [
+    ('{"stream":"authorization","data":{"status":"authorized"}}', None),
+    ('{"stream":"listening","data":{"streams":["trade_updates"]}}', None),
+    ('{"stream":"weather","data":{}}', None),
+    ('{"stream":"listening","data":{"streams":[]}}', "stopped sending"),
+    ('{"stream":"trade_upd', "not JSON"),
+    ("[]", "not a JSON object"),
+]
+
+
+@pytest.mark.parametrize(("frame", "loss"), NOT_UPDATES, ids=[row[0] for row in NOT_UPDATES])
+def test_only_trade_updates_are_passed_on_and_what_cannot_be_read_is_a_loss(
+    brokerage: AlpacaBrokerage, frame: str, loss: str | None
+) -> None:
+    passed_on: list[str] = []
+    stream = RawTradingStream(brokerage._settings, passed_on.append, lambda _: None)
+
+    if loss is None:
+        stream._take(frame)
+    else:
+        with pytest.raises(StreamLostError, match=loss):
+            stream._take(frame)
+
+    assert passed_on == []
 
 
 def _refuse_to_talk(client: socket.socket) -> None:

@@ -10,7 +10,6 @@ import pytest
 from infra.cli.main import COMMANDS, Command, load
 from infra.embedded.folders import CHECKOUT
 
-HELP_WIDTH_MAX = 68
 # What a command may need and `tape --help` must not wait for.
 HEAVY = ("pydantic", "confluent_kafka", "psycopg", "rich", "faust", "fastavro", "jgo", "psutil", "filelock", "asyncio")
 
@@ -29,7 +28,7 @@ print("imported:", *sorted(sys.modules))
 def tape(*arguments: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-P", "-m", "infra.cli", *arguments],
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "TAPE_HOME": str(home), "COLUMNS": "100", **environment},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "TAPE_HOME": str(home), **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -38,9 +37,9 @@ def tape(*arguments: str, home: Path, **environment: str) -> subprocess.Complete
 
 
 def test_help_lists_every_command_with_its_whole_sentence(tmp_path: Path) -> None:
-    lines = [" ".join(line.split()) for line in tape("--help", home=tmp_path).stdout.splitlines()]
+    text = " ".join(tape("--help", home=tmp_path).stdout.split())
     for command in COMMANDS:
-        assert f"{command.name} {command.help}" in lines
+        assert f"{command.name} {command.help}" in text
 
 
 def test_help_imports_no_library_that_only_a_command_needs() -> None:
@@ -58,7 +57,6 @@ def test_each_row_of_the_table_leads_to_a_command_with_help(command: Command) ->
     assert loaded.name == command.name
     assert loaded.help or getattr(loaded, "commands", None)
     assert command.help.endswith(".")
-    assert len(command.help) <= HELP_WIDTH_MAX
 
 
 def test_names_are_given_once() -> None:

@@ -168,3 +168,4 @@ def test_a_taken_port_moves_kafka_and_the_registry_follows_with_its_schemas(stac
 
     assert stack.bootstrap_servers != before
     assert registry(stack, "GET", "/subjects/follows/versions")[1] == [1]
+    assert registry(stack, "POST", "/subjects/still-writes/versions", {"schema": SCHEMA})[0] == http.client.OK

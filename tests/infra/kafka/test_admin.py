@@ -1,13 +1,18 @@
 """Topics in a real Kafka are as the registry of topics says, or the difference is named."""
 
+import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from typer.testing import CliRunner, Result
 
+from infra.cli.topics import app
 from infra.embedded.testing import shared_stack
 from infra.errors import TapeError
 from infra.kafka import admin
@@ -23,6 +28,7 @@ from infra.kafka.admin import (
 )
 from topics.partitioning import partition_of
 from topics.registry import BY_NAME, TOPICS, Policy, Topic
+from topics.table import BEGIN, END, markdown
 
 PARTITIONS = 3
 NOWHERE = "127.0.0.1:1"
@@ -42,16 +48,39 @@ def kafka(empty_kafka: str) -> str:
     return empty_kafka
 
 
+def admin_client(bootstrap_servers: str) -> AdminClient:
+    """Return a client; keep it until its futures are done, it takes them along when it goes."""
+    return AdminClient({"bootstrap.servers": bootstrap_servers})
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait until the broker's own view has caught up with what its controller accepted."""
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def set_config(bootstrap_servers: str, topic: str, name: str, value: str) -> None:
     entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-    [future] = AdminClient({"bootstrap.servers": bootstrap_servers}).incremental_alter_configs([resource]).values()
+    client = admin_client(bootstrap_servers)
+    [future] = client.incremental_alter_configs([resource]).values()
     future.result()
+    wait_until(lambda: configs(bootstrap_servers, topic)[name] == value)
+
+
+def configs(bootstrap_servers: str, topic: str) -> dict[str, str]:
+    client = admin_client(bootstrap_servers)
+    [future] = client.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+    return {name: entry.value for name, entry in future.result().items()}
 
 
 def delete(bootstrap_servers: str, topic: str) -> None:
-    [future] = AdminClient({"bootstrap.servers": bootstrap_servers}).delete_topics([topic]).values()
+    client = admin_client(bootstrap_servers)
+    [future] = client.delete_topics([topic]).values()
     future.result()
+    wait_until(lambda: topic not in client.list_topics().topics)
 
 
 def test_an_empty_kafka_lacks_every_topic_and_gets_it_once(empty_kafka: str) -> None:
@@ -101,12 +130,8 @@ def test_putting_one_setting_right_leaves_those_of_others_alone(kafka: str) -> N
 
     apply(kafka, PARTITIONS)
 
-    resource = ConfigResource(ResourceType.TOPIC, "fills.v1")
-    [future] = AdminClient({"bootstrap.servers": kafka}).describe_configs([resource]).values()
-    assert {name: future.result()[name].value for name in ("segment.ms", "retention.bytes")} == {
-        "segment.ms": "3600000",
-        "retention.bytes": "-1",
-    }
+    found = configs(kafka, "fills.v1")
+    assert (found["segment.ms"], found["retention.bytes"]) == ("3600000", "-1")
 
 
 def test_another_partition_count_is_refused_before_anything_is_changed(kafka: str) -> None:
@@ -173,3 +198,53 @@ def test_nothing_of_the_log_ever_expires(topic: Topic) -> None:
     assert settings["cleanup.policy"] == ("compact" if topic.policy is Policy.COMPACT else "delete")
     assert settings["unclean.leader.election.enable"] == "false"
     assert settings["min.insync.replicas"] == "2"
+
+
+def tape_topics(*arguments: str, kafka: str = NOWHERE) -> Result:
+    """Run `tape topics ...` against a Kafka."""
+    environment = {"TAPE_BOOTSTRAP_SERVERS": kafka, "TAPE_PARTITIONS": str(PARTITIONS)}
+    return CliRunner().invoke(app, arguments, env=environment)
+
+
+def test_tape_topics_apply_says_what_it_did_and_that_all_is_well(kafka: str) -> None:
+    set_config(kafka, "runs.v1", "retention.ms", "1000")
+
+    first, second = tape_topics("apply", kafka=kafka), tape_topics("apply", "--json", kafka=kafka)
+
+    assert first.output.splitlines() == [
+        "runs.v1: retention.ms 1000 -> -1",
+        f"1 change(s); {len(TOPICS)} topics of {PARTITIONS} partition(s) are as they should be",
+    ]
+    assert json.loads(second.output) == []
+
+
+def test_tape_topics_diff_exits_with_1_when_there_is_a_difference(kafka: str) -> None:
+    assert tape_topics("diff", kafka=kafka).exit_code == 0
+
+    set_config(kafka, "runs.v1", "retention.ms", "1000")
+    said, as_json = tape_topics("diff", kafka=kafka), tape_topics("diff", "--json", kafka=kafka)
+
+    assert (said.exit_code, said.output) == (1, "runs.v1: retention.ms should be -1, is 1000\n")
+    assert as_json.exit_code == 1
+    assert json.loads(as_json.output) == [
+        {"topic": "runs.v1", "setting": "retention.ms", "wanted": "-1", "found": "1000"}
+    ]
+
+
+def test_tape_topics_list_and_table_need_no_kafka() -> None:
+    rows = json.loads(tape_topics("list", "--json").output)
+
+    assert [row["topic"] for row in rows] == [topic.name for topic in TOPICS]
+    assert len(tape_topics("list").output.splitlines()) == len(TOPICS) + 1
+    assert tape_topics("table").output == markdown() + "\n"
+
+
+def test_tape_topics_table_writes_between_the_markers_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = tmp_path / "README.md"
+    monkeypatch.setattr("infra.cli.topics.README", readme)
+
+    assert "the table was not written" in str(tape_topics("table", "--write").exception)
+
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+    assert tape_topics("table", "--write").exit_code == 0
+    assert readme.read_text(encoding="utf-8") == f"before\n{BEGIN}\n{markdown()}\n{END}\nafter\n"

@@ -82,8 +82,8 @@ def test_confluents_own_client_reads_our_bytes_with_the_schema_of_the_registry(r
     record = DeadlinePassed(account_id="PA3XYZ", run_id=derived("run"), deadline_at=NOON)
     value = encode(BY_RECORD[DeadlinePassed], envelope, record)
 
-    read = AvroDeserializer(SchemaRegistryClient({"url": registry}))
-    found = read(value, SerializationContext("deadlines.v1", MessageField.VALUE))
+    with SchemaRegistryClient({"url": registry}) as confluents:
+        found = AvroDeserializer(confluents)(value, SerializationContext("deadlines.v1", MessageField.VALUE))
 
     assert isinstance(found, dict)
     assert found["account_id"] == "PA3XYZ"

@@ -1,23 +1,74 @@
-"""Runs the toy agent as a worker process: `python toy_worker.py BOOTSTRAP`."""
+"""Runs the toy agent as a worker process, with mishaps on request.
+
+Environment: TOY_GROUP, TOY_INSTANCE, TOY_SESSION_MS, TOY_DELIVERY_MS, and TOY_AT = `place:n:signal`: at the n-th
+transaction, send the signal to oneself before `begin`, after everything is `produced`, or after it is `committed`.
+"""
 
 import logging
 import os
+import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+from confluent_kafka import Producer
 
-from toy import AGENT
-
+from infra.runtime import transactions, transport
 from infra.runtime.app import TapeApp, run
+from infra.runtime.exits import SUPERVISOR_PID
 from infra.runtime.keeper import DecisionKeeper, input_topics
 from infra.runtime.polling import GroupSettings
 from infra.runtime.transactions import TransactionSettings
+from tests.infra.runtime.toy import AGENT
+
+
+class MishapProducer(Producer):
+    """A producer whose process is struck at a chosen place of a chosen transaction."""
+
+    def begin_transaction(self):
+        self.transaction = getattr(self, "transaction", 0) + 1
+        self._strike("begin")
+        super().begin_transaction()
+
+    def commit_transaction(self):
+        self.flush()
+        self._strike("produced")
+        super().commit_transaction()
+        self._strike("committed")
+
+    def _strike(self, place):
+        where, number, name = os.environ["TOY_AT"].split(":")
+        if (where, int(number)) == (place, self.transaction):
+            os.kill(os.getpid(), signal.Signals[name])
+
+
+def main(bootstrap: str, log: Path, environment: Mapping[str, str]) -> None:
+    """Become a worker: in a process forked for it, so that a test need not wait for imports."""
+    with log.open("ab") as out:
+        os.dup2(out.fileno(), 1)
+        os.dup2(out.fileno(), 2)
+    os.environ |= environment
+    os.environ[SUPERVISOR_PID] = str(os.getppid())
+    logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s")
+    serve(bootstrap)
+
+
+def serve(bootstrap: str) -> None:
+    """Run until a signal or an error."""
+    transport.COMMIT_INTERVAL_S = 0.05  # a test waits for these positions
+    if "TOY_AT" in os.environ:
+        transactions.Producer = MishapProducer
+    settings = TransactionSettings(bootstrap, delivery_timeout_ms=int(os.environ.get("TOY_DELIVERY_MS", "10000")))
+    group = GroupSettings(
+        bootstrap,
+        os.environ.get("TOY_GROUP", AGENT.name),
+        session_timeout_ms=int(os.environ.get("TOY_SESSION_MS", "6000")),
+        heartbeat_interval_ms=300,
+        instance_id=os.environ.get("TOY_INSTANCE"),
+    )
+    run(TapeApp(group, input_topics(AGENT), lambda loop: DecisionKeeper(AGENT, settings, loop)))
+
 
 if __name__ == "__main__":
     logging.basicConfig(level="WARNING")
-    bootstrap = sys.argv[1]
-    delivery = int(os.environ.get("TOY_DELIVERY_MS", "10000"))
-    settings = TransactionSettings(bootstrap, delivery_timeout_ms=delivery)
-    group = GroupSettings(bootstrap, AGENT.name)
-    run(TapeApp(group, input_topics(AGENT), lambda loop: DecisionKeeper(AGENT, settings, loop)))
+    serve(sys.argv[1])

@@ -89,11 +89,12 @@ def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
         assert child.stdout is not None
-        assert child.stdout.readline()
-
-        child.stdin.close()
-
-        assert child.wait(10) == 0
+        try:
+            assert child.stdout.readline()
+            child.stdin.close()
+            assert child.wait(10) == 0
+        finally:
+            child.kill()
 
 
 def test_a_stop_lets_go_of_requests_that_hang(tmp_path: Path) -> None:

@@ -1,0 +1,188 @@
+"""Reading what the brokerage answers, as far as the broker agent itself needs it.
+
+It reads whole answers only to take the account's snapshot; orders and executions it reads just enough to know which
+order is meant and whether anything is new. What reports mean is read by the gateway, from the text as received.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from schemas.account import Position
+from schemas.market import Quote
+from schemas.quantities import CONTEXT
+
+MONEY_UNIT = Decimal(1).scaleb(-15)
+
+Fields = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One object of a JSON array: its fields, and its text as received."""
+
+    fields: Fields
+    text: str
+
+
+@dataclass(frozen=True)
+class OrderShown:
+    """What an order's JSON says about identity and progress."""
+
+    client_order_id: str
+    broker_order_id: str
+    status: str
+    filled_qty: Decimal
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can be executed of it."""
+        return self.status in ENDED
+
+
+ENDED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+
+
+def fields_of(body: str) -> Fields:
+    """Return the fields of a JSON object; empty for anything else."""
+    try:
+        value = json.loads(body, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def part(fields: Fields, name: str) -> Fields:
+    """Return a field that is an object itself; empty when it is not."""
+    value = fields.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def text(fields: Fields, name: str) -> str:
+    """Return a field's text, empty when it has none that UTF-8 can carry."""
+    value = fields.get(name)
+    if not isinstance(value, str):
+        return ""
+    return "" if value.encode("utf-8", "replace").decode() != value else value
+
+
+def number(fields: Fields, name: str) -> Decimal | None:
+    """Return a finite number given as text or as a number, else None."""
+    value = fields.get(name)
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        return None
+    try:
+        found = Decimal(value)
+    except ArithmeticError:
+        return None
+    return found if found.is_finite() else None
+
+
+def instant(fields: Fields, *names: str) -> datetime | None:
+    """Return the first of some fields that is a point in time; a plain date is its midnight in UTC."""
+    for name in names:
+        try:
+            found = text(fields, name)
+            if len(found) == len("2012-06-01"):
+                return datetime.combine(date.fromisoformat(found), time(), UTC)
+            at = datetime.fromisoformat(found)
+            if at.tzinfo is not None:
+                return at.astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def order_of(fields: Fields) -> OrderShown | None:
+    """Return what an order's JSON says; None when it is none."""
+    filled_qty = number(fields, "filled_qty")
+    shown = OrderShown(
+        text(fields, "client_order_id"), text(fields, "id"), text(fields, "status"), filled_qty or Decimal(0)
+    )
+    return shown if shown.broker_order_id and shown.status and filled_qty is not None else None
+
+
+def rows_of(body: str) -> tuple[Row, ...]:
+    """Return the objects of a JSON array; raises ValueError for anything else."""
+    decoder = json.JSONDecoder(parse_float=Decimal)
+    rows: list[Row] = []
+    at = _skip(body, 0)
+    try:
+        if body[at] != "[":
+            raise ValueError(f"expected a JSON array, was {body[:50]!r}")
+        at = _skip(body, at + 1)
+        while body[at] != "]":
+            value, end = decoder.raw_decode(body, at)
+            if not isinstance(value, dict):
+                raise ValueError(f"expected an array of objects, has {type(value).__name__}")
+            rows.append(Row(value, body[at:end]))
+            at = _skip(body, end)
+            if body[at] == ",":
+                at = _skip(body, at + 1)
+            elif body[at] != "]":
+                raise ValueError(f"expected ',' or ']' at {at}, was {body[at]!r}")
+    except (IndexError, ArithmeticError, RecursionError) as error:
+        raise ValueError(f"a JSON array of {len(body)} characters is cut short or cannot be read") from error
+    return tuple(rows)
+
+
+def cash_and_equity_of(body: str) -> tuple[Decimal, Decimal]:
+    """Return cash, exact, and equity, a valuation and so rounded to the schema; raises ValueError."""
+    fields = fields_of(body)
+    cash, equity = _needed(fields, "cash"), _needed(fields, "equity")
+    try:
+        return cash, equity.quantize(MONEY_UNIT, rounding=ROUND_HALF_EVEN, context=CONTEXT)
+    except ArithmeticError as error:
+        raise ValueError(f"equity {equity} does not fit") from error
+
+
+def positions_of(body: str) -> tuple[Position, ...]:
+    """Return the open positions, sorted by symbol, shorts negative; raises ValueError."""
+    positions = (_position(row.fields) for row in rows_of(body))
+    return tuple(sorted((each for each in positions if each.quantity), key=lambda each: each.symbol))
+
+
+def quotes_of(body: str, source: str) -> tuple[Quote, ...]:
+    """Return the latest quotes, sorted by symbol; raises ValueError when the body has none.
+
+    A quote that cannot be read is left out: its line has no price, which is a typed reason of its own.
+    """
+    fields = fields_of(body)
+    if not isinstance(fields.get("quotes"), dict):
+        raise ValueError(f"expected an object with quotes, was {body[:50]!r}")
+    quotes = part(fields, "quotes")
+    found = (_quote(symbol, part(quotes, symbol), source) for symbol in sorted(quotes))
+    return tuple(each for each in found if each is not None)
+
+
+def _position(fields: Fields) -> Position:
+    symbol, quantity = text(fields, "symbol"), _needed(fields, "qty")
+    if not symbol:
+        raise ValueError(f"a position of {quantity} has no symbol")
+    is_short = text(fields, "side") == "short" and quantity > 0
+    return Position(symbol=symbol, quantity=-quantity if is_short else quantity)
+
+
+def _quote(symbol: str, fields: Fields, source: str) -> Quote | None:
+    bid, ask, quoted_at = number(fields, "bp"), number(fields, "ap"), instant(fields, "t")
+    if bid is None or ask is None or quoted_at is None or bid < 0 or ask < 0:
+        return None
+    try:
+        return Quote(symbol=symbol, bid=bid, ask=ask, quoted_at=quoted_at, source=source)
+    except ValueError:
+        return None
+
+
+def _needed(fields: Fields, name: str) -> Decimal:
+    found = number(fields, name)
+    if found is None:
+        raise ValueError(f"expected a number in {name}, was {fields.get(name)!r}")
+    return found
+
+
+def _skip(body: str, at: int) -> int:
+    while at < len(body) and body[at] in " \t\r\n":
+        at += 1
+    return at

@@ -1,0 +1,1 @@
+"""The executor: carries a plan out, sells before buys, and gives every plan line its one outcome."""

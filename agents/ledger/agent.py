@@ -1,0 +1,6 @@
+"""The ledger's declaration."""
+
+from agents.declaration import Agent
+from agents.ledger import decider
+
+AGENT = Agent("ledger", decider=decider)

@@ -1,0 +1,116 @@
+"""`tape ledger ...` as a person and as a script see it."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from infra.cli.ledger import app
+from infra.errors import TapeError
+from infra.postgres.connection import Connection
+from infra.postgres.projection import Projection
+from schemas.account import AccountSnapshot
+from tests.infra.postgres.stories import ACCOUNT, Log, deposit, example, trade
+from topics.wire import Incoming
+
+
+@pytest.fixture
+def log(projection: Projection, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Log:
+    """Return a projected log, and let the commands find its database."""
+    log = Log()
+    for record in (
+        deposit("1000"),
+        trade("momentum", "AAPL", "3", "10.5", 1),
+        trade("rsi", "[bold]", "0.000000001", "1", 2),
+        example(AccountSnapshot, account_id=ACCOUNT),
+    ):
+        log.say(record)
+    projection.positions(log.ends)
+    projection.apply(log.read)
+    monkeypatch.setenv("TAPE_DATABASE_URL", database_url)
+    monkeypatch.setenv("TAPE_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+
+    def read_all(_servers: str, _topics: list[str]) -> Iterator[Incoming]:
+        return iter(log.incoming())
+
+    monkeypatch.setattr("infra.kafka.log.read_all", read_all)
+    return log
+
+
+def _run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [*arguments])
+    if isinstance(result.exception, TapeError):
+        raise result.exception
+    return result.exit_code, result.stdout
+
+
+@pytest.mark.usefixtures("log")
+def test_positions_are_exact_for_scripts_and_plain_for_people() -> None:
+    code, text = _run("positions", "--json")
+    held = {(row["owner"], row["symbol"]): row["quantity"] for row in json.loads(text)}
+    assert (code, held) == (0, {("momentum", "AAPL"): "3", ("rsi", "[bold]"): "0.000000001"})
+
+    code, text = _run("positions", "--strategy", "rsi")
+    assert code == 0
+    assert "[bold]" in text
+    assert "momentum" not in text
+
+
+@pytest.mark.usefixtures("log")
+def test_pnl_has_a_row_per_owner_and_one_for_the_account() -> None:
+    code, text = _run("pnl", "--json")
+    rows = {row["owner"]: row for row in json.loads(text)}
+    assert code == 0
+    assert rows["momentum"]["cash_flow"] == "-31.5"
+    assert rows["momentum"]["pnl"] == "-29.999997"
+    assert rows["rsi"]["pnl"] is None
+    assert rows["rsi"]["unmarked_symbols"] == ["[bold]"]
+    assert (rows[None]["cash_flow"], rows[None]["pnl"]) == ("-31.500000001", None)
+    assert "unmarked symbols" in _run("pnl")[1]
+
+
+@pytest.mark.usefixtures("log")
+def test_rebuild_says_identical_and_exits_with_0() -> None:
+    code, text = _run("rebuild", "--verify")
+    assert code == 0
+    assert "4 records projected again, 0 not yet live" in text
+
+    found = json.loads(_run("rebuild", "--json")[1])
+    assert found["identical"] is True
+    assert found["tables"]["ledger_postings"]["live"] == found["tables"]["ledger_postings"]["rebuilt"]
+
+
+@pytest.mark.usefixtures("log")
+def test_rebuild_shows_what_differs_and_verify_exits_with_1(connection: Connection) -> None:
+    connection.execute("UPDATE ledger_postings SET owner = 'thief' WHERE owner = 'rsi' AND commodity <> 'USD'")
+
+    code, text = _run("rebuild", "--verify")
+    assert code == 1
+    assert "DIFFERENT: ledger_postings" in text
+    assert "thief" in text
+
+    code, text = _run("rebuild", "--json")
+    different = json.loads(text)["tables"]["ledger_postings"]
+    assert code == 0
+    assert different["only_live"][0]["amount"] == "0.000000001000000"
+
+
+def test_migrate_brings_an_empty_database_up_to_date_once(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPE_DATABASE_URL", empty_database_url)
+    with pytest.raises(TapeError, match="tape ledger migrate"):
+        _run("positions")
+
+    assert "pending 0001_log.sql" in _run("migrate", "--dry-run")[1]
+    assert "applied 0001_log.sql" in _run("migrate")[1]
+    assert _run("migrate")[1] == "nothing to do\n"
+    assert _run("positions", "--json") == (0, "[]\n")
+
+
+def test_postgresql_that_does_not_answer_is_said_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPE_DATABASE_URL", "postgresql://tape@127.0.0.1:1/tape")
+
+    with pytest.raises(TapeError, match="PostgreSQL does not answer"):
+        _run("positions")

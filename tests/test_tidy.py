@@ -19,7 +19,7 @@ from topics.schema_lock import registered
 ROOT = Path(__file__).parents[1]
 LINES_MAX = 600
 IMPURE_FILES = ("agent.py", "performer.py", "ports.py")
-"""Files of an agent's folder that declare or talk; all others decide."""
+"""Files of an agent's folder that declare or talk; in a folder with a performer the others help it talk."""
 
 
 # --- determinism: what would make the same log decide differently elsewhere or tomorrow -------------------------------
@@ -192,11 +192,13 @@ def _is_dict(annotation: ast.expr | None) -> bool:
     return isinstance(annotation, ast.Subscript) and _name(annotation.value) == "dict"
 
 
-PURE = sorted(
-    path
-    for path in (*(ROOT / "agents").rglob("*.py"), *(ROOT / "schemas").rglob("*.py"))
-    if path.name not in IMPURE_FILES
-)
+def decides(path: Path) -> bool:
+    """Tell whether a module must be pure: all but declarations, ports, and the folders of agents that only talk."""
+    talks = (path.parent / "performer.py").is_file()
+    return path.name not in IMPURE_FILES and (path.name == "decider.py" or not talks)
+
+
+PURE = sorted(filter(decides, (*(ROOT / "agents").rglob("*.py"), *(ROOT / "schemas").rglob("*.py"))))
 
 
 @pytest.mark.parametrize("path", PURE, ids=lambda path: path.relative_to(ROOT).as_posix())

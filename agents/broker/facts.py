@@ -68,6 +68,11 @@ def answer(subject: Subject, request: ReportRequest, reply: Reply, asking: Askin
     return _asked(subject, kind, request, reply, asking, attempt)
 
 
+def silence(subject: Subject, request: ReportRequest, reply: Reply, asking: Asking, attempt: int) -> Fact:
+    """Return that nothing is known about a request, and why."""
+    return _asked(subject, ReportKind.SILENCE, request, reply, asking, attempt)
+
+
 def kept_back(subject: Subject, why: str, asking: Asking, attempt: int) -> Fact:
     """Return the report of an order that was not sent; `why` starts with NOT_SENT."""
     return _asked(subject, ReportKind.ANSWER, ReportRequest.SUBMIT, Reply(None, "", why), asking, attempt)
@@ -114,9 +119,7 @@ def activity(account_id: str, row: Row, received_at: datetime) -> Fact:
         body=row.text,
     )
     at = instant(row.fields, *ACTIVITY_TIMES) or received_at
-    return Fact(
-        record, Envelope(event_id=identity, correlation_id=identity, causation_id=identity, occurred_at=at)
-    )
+    return Fact(record, Envelope(event_id=identity, correlation_id=identity, causation_id=identity, occurred_at=at))
 
 
 ACTIVITY_TIMES = ("transaction_time", "created_at", "date")

@@ -38,7 +38,7 @@ class OrderMemory:
     """
 
     client_order_id: str
-    origin: Origin = Origin()
+    origin: Origin = field(default_factory=Origin)
     broker_order_id: str = ""
     words: tuple[str, Decimal, str] | None = None
     executed: Decimal = ZERO
@@ -168,11 +168,20 @@ def _executed(order: OrderMemory, rows: Iterable[Fields], cum_qty: Decimal | Non
             order.executed = after
 
 
+def is_refusal(http_status: int | None) -> bool:
+    """Say whether a status means no, once and for all."""
+    return http_status is not None and 400 <= http_status < 500 and http_status not in (408, 429)
+
+
+def is_duplicate(body: str) -> bool:
+    """Say whether a refusal is about a client order id that was used before."""
+    message = body.lower().replace("_", " ")
+    return "client order id" in message and "unique" in message
+
+
 def _is_refused(report: BrokerReport) -> bool:
     """Say whether a first attempt has ended the order: refused for good, or never sent."""
-    status = report.http_status
     if report.request is not ReportRequest.SUBMIT or report.attempt > 1:
         return False
-    if status is None:
-        return report.error.startswith(NOT_SENT)
-    return 400 <= status < 500 and status not in (408, 429) and "unique" not in report.body.lower()
+    is_refused = is_refusal(report.http_status) and not is_duplicate(report.body)
+    return is_refused or (report.http_status is None and report.error.startswith(NOT_SENT))

@@ -132,7 +132,8 @@ class AccountWatch:
 
     def _news(self, seen: Seen) -> Iterator[Fact]:
         rows = seen.activities or ()
-        for name in sorted({*seen.orders, *self._memory.orders}):
+        filled = {self._memory.names.get(text(row.fields, "order_id"), "") for row in rows} - {""}
+        for name in sorted({*seen.orders, *filled}):
             yield from self._order_news(self._memory.order(name), seen.orders.get(name), rows, seen.asking)
         yield from activity_news(self._memory, rows, seen.asking.received_at)
 

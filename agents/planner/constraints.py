@@ -132,8 +132,8 @@ def _ruled(line: Ruled, market: Priced, limits: Limits) -> Ruled:
 def _reduced(line: Ruled, left: Decimal, limits: Limits) -> Ruled:
     step, market = limits.quantity_step, line.sized.priced
     # whole steps by exact integer division: a rounded quotient could cost more than is there
-    quantity = max(left, ZERO) // (line.order_price * step) * step
-    if market is None or quantity == 0 or quantity * market.price < limits.trade_value_min:
+    quantity = left // (line.order_price * step) * step
+    if market is None or quantity <= 0 or quantity * market.price < limits.trade_value_min:
         return line.stopped(LineStatus.BLOCKED, Rule.CAPITAL, left)
     return replace(line, quantity=quantity, rule=Rule.CAPITAL, threshold=left)
 

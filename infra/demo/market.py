@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from schemas.identity import derived
@@ -72,9 +73,13 @@ def _bar(row: dict[str, str]) -> Bar:
     return Bar(symbol=row["symbol"], session_date=day, volume=int(row["volume"]), source=SOURCE, **prices)
 
 
-def _close_of(day: date) -> datetime:
+@cache
+def _calendar() -> Any:
     import exchange_calendars  # slow to import (pandas), and only the demo's driver needs it
 
-    calendar = exchange_calendars.get_calendar("XNYS", start="2009-01-01", end="2014-12-31")
-    close: datetime = calendar.session_close(day.isoformat()).to_pydatetime()
+    return exchange_calendars.get_calendar("XNYS", start="2009-01-01", end="2014-12-31")
+
+
+def _close_of(day: date) -> datetime:
+    close: datetime = _calendar().session_close(day.isoformat()).to_pydatetime()
     return close

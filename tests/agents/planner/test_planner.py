@@ -216,6 +216,18 @@ def test_a_reduction_below_the_minimum_trade_is_blocked() -> None:
     assert (line(plan, "AAPL").status, line(plan, "AAPL").rule) == (LineStatus.BLOCKED, Rule.CAPITAL)
 
 
+def test_a_buy_that_takes_the_last_cent_is_not_reduced() -> None:
+    for cash, rule in (("10002", None), ("10001.99", Rule.CAPITAL)):
+        assert line(planned(books(wants={"a": {"AAPL": "0.1"}}, quotes=[AAPL], cash=cash)), "AAPL").rule is rule
+
+
+def test_the_reserve_is_rounded_up_and_never_below_nothing() -> None:
+    held = limits(cash_reserve=Decimal("0.1"))
+    odd = planned(books(wants={}, cash=1, equity="1.000000000000001", held=held))
+    assert odd.cash_available == Decimal("0.899999999999999")
+    assert planned(books(wants={}, cash=1, equity=-10, held=held)).cash_available == 1
+
+
 def test_a_reduced_order_is_shared_by_largest_remainder() -> None:
     wants = {"a": {"AAPL": "0.1"}, "b": {"AAPL": "0.1"}}
     reduced = line(planned(books(wants=wants, quotes=[AAPL], cash=1100)), "AAPL")

@@ -122,7 +122,7 @@ def check_outcome(line: PlanLine, step: Decimal) -> None:
     assert line.quantity == 0 or line.action is Action.BUY or line.current_quantity >= line.quantity
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @for_all(any_books())
 def test_every_line_adds_up_and_ends_in_one_status_with_its_rule(asked: Books) -> None:
     made = plan(asked)
@@ -134,7 +134,7 @@ def test_every_line_adds_up_and_ends_in_one_status_with_its_rule(asked: Books) -
         assert made.status is PlanStatus.READY or (line.status, line.rule) == (LineStatus.BLOCKED, made.rule)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @for_all(any_books())
 def test_buys_never_exceed_the_cash_above_the_reserve_and_what_the_sales_bring(asked: Books) -> None:
     made, snapshot = plan(asked), asked.content.snapshot
@@ -149,13 +149,13 @@ def test_buys_never_exceed_the_cash_above_the_reserve_and_what_the_sales_bring(a
             assert line.notional == line.quantity * worse
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=70, deadline=None)
 @for_all(any_books())
 def test_a_plan_is_the_same_again_and_after_its_way_through_the_log(asked: Books) -> None:
     assert plan(asked) == plan(asked) == through_the_wire(plan(asked))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=70, deadline=None)
 @for_all(any_books(), st.data())
 def test_the_order_of_the_lists_in_the_books_changes_no_line(asked: Books, data: st.DataObject) -> None:
     content = asked.content
@@ -177,7 +177,7 @@ def test_the_order_of_the_lists_in_the_books_changes_no_line(asked: Books, data:
 units = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 1000), min_size=1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @for_all(units, st.data(), st.sampled_from(STEPS))
 def test_a_split_adds_up_is_fair_and_gives_nobody_more_than_its_part(
     whole: dict[str, int], data: st.DataObject, step: Decimal

@@ -136,6 +136,11 @@ def test_a_request_that_cannot_be_run_is_refused_with_its_reason(
     assert detail in run.detail
 
 
+def test_the_whole_may_be_allocated_and_a_deadline_may_be_the_as_of_itself() -> None:
+    asked = request(strategies=(strategy("a", "0.7"), strategy("b", "0.3")), deadline_at=FRIDAY)
+    assert judged(asked).status is RunStatus.REQUESTED
+
+
 @pytest.mark.parametrize(
     ("as_of", "what"),
     [

@@ -117,6 +117,11 @@ def test_the_oversold_get_their_weight_the_risen_nothing_the_rest_a_share(
     assert found.path[2] == "C: rsi(2) 100 on 2012-06-01, above 70, weight 0"
 
 
+def test_an_index_at_a_bound_lies_between() -> None:
+    terms = strategy("s", "rsi", "AB", n=1, low=0, high=100, weight="0.1")
+    assert weights(rsi(terms, bars(A=[10, 9, 8, 7, 6], B=[10, 11, 12, 13, 14]))) == {"A": "0.5", "B": "0.5"}
+
+
 def test_the_index_takes_five_times_its_period() -> None:
     found = rsi(strategy("s", "rsi", "AB", n=2, low=30, high=70, weight="0.5"), bars(A=[9] * 10, B=[9] * 9))
     assert [(each.symbol, each.detail) for each in found.skipped] == [("B", "expected 10 bars, found 9")]

@@ -162,7 +162,7 @@ def test_the_day_of_a_run_is_the_day_in_new_york() -> None:
     bars = view_of(history("AAPL", 1, 2, 3, last=TODAY + timedelta(days=1)))
     asked = run(strategy("s", "momentum", ("AAPL",), window=1, n=1), as_of=late_evening)
     (said,) = signals(ask(asked, bars))
-    assert "2.000000 on 2012-06-01" in said.decision_path[0]
+    assert "to 2.000000 on 2012-06-01" in said.decision_path[0]
 
 
 def test_other_bars_give_another_hash_and_the_same_bars_the_same() -> None:

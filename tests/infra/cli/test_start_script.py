@@ -148,7 +148,8 @@ def test_an_environment_that_someone_else_made_is_completed_and_kept(checkout: C
 
 
 def test_a_line_of_the_lock_without_a_hash_is_refused(checkout: Checkout) -> None:
-    (checkout.folder / "requirements.lock").write_text("tiny==2.0\n")
+    wheel(checkout.wheels, "3.0")
+    (checkout.folder / "requirements.lock").write_text("tiny==3.0\n")
     (checkout.folder / ".venv" / "tape-stamp").unlink()
     code, _, err = checkout.run()
     assert code != 0

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -56,6 +57,10 @@ class Worker:
         return self.process.is_alive()
 
     @property
+    def is_stopped(self) -> bool:
+        return psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED
+
+    @property
     def text(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
 
@@ -91,14 +96,7 @@ class Bench:
         self._workers: list[Worker] = []
         self._admin = AdminClient({"bootstrap.servers": bootstrap})
         self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 2})
-        self._asker = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": name,
-                "enable.auto.commit": False,
-                "isolation.level": "read_uncommitted",
-            }
-        )
+        self._asker = self._new_asker()
 
     def make_topics(self, partitions: int = 1) -> None:
         """Make the topics anew; what an earlier story left in them is gone."""
@@ -106,16 +104,28 @@ class Bench:
         for deleted in self._admin.delete_topics(list(TOPICS)).values():
             with suppress(KafkaException):
                 deleted.result()
-        until("topics made", self._made)
+        self._asker.close()
+        self._asker = self._new_asker()  # the old one remembers the old number of partitions
+        missing = set(TOPICS)
+        until("topics made", lambda: self._make(missing))
         until("topics led", self._led)
 
-    def _made(self) -> bool:
-        try:
-            for made in self._admin.create_topics([NewTopic(name, self.partitions, 1) for name in TOPICS]).values():
+    def _new_asker(self) -> Consumer:
+        return Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": self._group,
+                "enable.auto.commit": False,
+                "isolation.level": "read_uncommitted",
+            }
+        )
+
+    def _make(self, missing: set[str]) -> bool:
+        for name, made in self._admin.create_topics([NewTopic(name, self.partitions, 1) for name in missing]).items():
+            with suppress(KafkaException):  # its deletion is still under way
                 made.result()
-        except KafkaException:  # the deletion is still under way
-            return set(TOPICS) <= set(self._admin.list_topics(timeout=10).topics)
-        return True
+                missing.remove(name)
+        return not missing
 
     def _led(self) -> bool:
         try:

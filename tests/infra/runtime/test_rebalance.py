@@ -1,0 +1,73 @@
+"""Partitions move between workers, in order and by force; each has one author at a time."""
+
+import signal
+
+from infra.runtime.exits import CRASHED, FENCED
+from tests.infra.runtime.bench import Bench, undisturbed, until
+from tests.infra.runtime.toy import inputs, request
+
+DYNAMIC = {"TOY_INSTANCE": "", "TOY_SESSION_MS": "3000"}
+
+
+def test_a_second_worker_joins_and_the_first_leaves_while_both_are_busy(bench: Bench) -> None:
+    bench.make_topics(4)
+    for partition in range(4):
+        bench.feed(inputs(400), partition, salt=str(partition))
+    first = bench.worker(TOY_SLOW_S="0.002", **DYNAMIC)
+    until("the first has said something", lambda: bench.written() > 0)
+    second = bench.worker(TOY_SLOW_S="0.002", **DYNAMIC)
+    until("both have two partitions", lambda: bench.members() == [{0, 1}, {2, 3}])
+    assert sum(bench.shown().values()) < bench.fed  # moved while busy
+    said = bench.written()
+    until("both go on", lambda: bench.written() > said + 20)
+    assert first.stop() == 0
+    until("the second has all", lambda: bench.members() == [{0, 1, 2, 3}])
+    bench.judged(second)
+    assert second.stop() == 0
+    verdict = bench.check()
+    assert all(len(bench.decisions(partition)) * 4 > verdict.decisions * 0.9 for partition in range(4))
+
+
+def test_a_worker_that_vanishes_is_replaced_when_its_session_ends(bench: Bench) -> None:
+    fed = bench.feed(request(number) for number in range(300))
+    first = bench.worker(TOY_SLOW_S="0.002", **DYNAMIC)
+    second = bench.worker(**DYNAMIC)
+    until("both are members", lambda: len(bench.members()) == 2)
+    until("something was said", lambda: bench.written() > 0)
+    first.kill()  # one of the two is idle: one partition
+    bench.judged(second)
+    assert second.stop() == 0
+    assert bench.said() == undisturbed(fed)
+    bench.check()
+
+
+def test_a_former_owner_that_wakes_up_after_its_replacement_is_refused(bench: Bench) -> None:
+    fed = bench.feed(request(number) for number in range(200))
+    sleeper = bench.worker(TOY_AT="produced:3:SIGSTOP", TOY_SLOW_S="0.001", **DYNAMIC)
+    until("it has stopped with a transaction open", lambda: sleeper.is_stopped)
+    successor = bench.worker(**DYNAMIC)
+    bench.judged(successor)
+    fed += bench.feed(request(number) for number in range(200, 260))
+    bench.judged(successor)
+    before = bench.said()
+
+    sleeper.signal(signal.SIGCONT)
+    assert sleeper.wait() in {FENCED, CRASHED}, sleeper.text
+    fed += bench.feed(request(number) for number in range(260, 300))
+    bench.judged(successor)
+    assert successor.stop() == 0
+    assert bench.said()[: len(before)] == before
+    assert bench.said() == undisturbed(fed)
+    assert bench.check().decisions == 300
+
+
+def test_a_second_process_of_the_same_instance_replaces_the_first(bench: Bench) -> None:
+    fed = bench.feed(request(number) for number in range(200))
+    first = bench.worker(TOY_SLOW_S="0.002")
+    until("the first has said something", lambda: bench.written() > 0)
+    second = bench.worker()
+    assert first.wait() == FENCED
+    bench.judged(second)
+    assert second.stop() == 0
+    assert bench.said() == undisturbed(fed)
+    bench.check()

@@ -7,10 +7,11 @@ from uuid import UUID
 from pydantic import Field
 
 from schemas.account import OrderProgress
-from schemas.plan import Rule
+from schemas.order import Side
+from schemas.plan import LineStatus, Rule
 from schemas.portfolio import PortfolioContent
-from schemas.quantities import Money, Quantity
-from schemas.record import AccountRecord
+from schemas.quantities import Money, Price, Quantity
+from schemas.record import AccountRecord, Instant, Value
 
 
 class ExecutionStatus(StrEnum):
@@ -24,6 +25,38 @@ class ExecutionStatus(StrEnum):
     SUPERSEDED = "SUPERSEDED"
 
 
+class LinePart(Value):
+    """One strategy's part in a line under way."""
+
+    strategy_id: str = Field(description="The strategy.")
+    crossed: Quantity = Field(description="Crossed inside the account, signed shares.")
+    ordered: Quantity = Field(description="Ordered at the broker, signed shares.")
+
+
+class LineUnderWay(Value):
+    """A plan line with work to do: a cross, an order, or both."""
+
+    symbol: str = Field(description="Ticker, upper case.")
+    side: Side | None = Field(description="Side of its order at the broker; null when it has none.")
+    order_qty: Quantity = Field(description="Shares to order at the broker, unsigned.")
+    cross_qty: Quantity = Field(description="Shares to cross inside the account, unsigned.")
+    price: Price = Field(description="Midpoint used: the price of the cross.")
+    priority: int = Field(description="Lower goes first.")
+    status: LineStatus = Field(description="The line's status in the plan.")
+    rule: Rule | None = Field(description="The rule that acted on the line; null when none did.")
+    threshold: Money | None = Field(description="The rule's threshold; null when it has none.")
+    intended_value: Money = Field(description="What the line would have traded, dollars.")
+    parts: tuple[LinePart, ...] = Field(description="Who has which part in it, sorted by strategy_id.")
+
+
+class AcceptedPlan(Value):
+    """What the executor remembers of a plan it has accepted, by value."""
+
+    as_of: Instant = Field(description="The run's valuation instant.")
+    valid_until: Instant = Field(description="Its orders are not sent after this instant.")
+    lines: tuple[LineUnderWay, ...] = Field(description="Lines with work to do, sorted by symbol.")
+
+
 class Execution(AccountRecord):
     """A step of a run on its way to the broker."""
 
@@ -34,8 +67,9 @@ class Execution(AccountRecord):
     status: ExecutionStatus = Field(description="How far the run has come.")
     detail: str = Field(description="For a person: counts, or what it waits for; may be empty.")
     portfolio: PortfolioContent | None = Field(description="What the run wants; with CLEARING and CLEARED, else null.")
+    plan: AcceptedPlan | None = Field(description="With the first ACCEPTED: the lines with work to do, else null.")
     ended_orders: tuple[OrderProgress, ...] = Field(
-        description="With CLEARED: orders ended since the last CLEARED, sorted."
+        description="With CLEARED: orders ended since the last CLEARED; otherwise those this step ended. Sorted."
     )
 
 

@@ -25,6 +25,13 @@ class PortfolioTarget(Value):
     contributions: tuple[Contribution, ...] = Field(description="Who wants how much of it, sorted by strategy_id.")
 
 
+class KeptSymbol(Value):
+    """A symbol that one strategy could not judge: it wants to keep what it holds of it."""
+
+    strategy_id: str = Field(description="The strategy.")
+    symbol: str = Field(description="Ticker, upper case.")
+
+
 class PortfolioContent(Value):
     """What is wanted, carried by value wherever a decision needs it."""
 
@@ -33,6 +40,7 @@ class PortfolioContent(Value):
     silent_strategies: tuple[str, ...] = Field(
         description="Strategies that failed or did not answer: they keep what they hold."
     )
+    kept: tuple[KeptSymbol, ...] = Field(description="Holdings left as they are, sorted by strategy and symbol.")
 
 
 class Portfolio(AccountRecord):

@@ -83,4 +83,5 @@ class SignalReceipt(AccountRecord):
     status: ReceiptStatus = Field(description="What became of the signal.")
     signal_status: SignalStatus = Field(description="READY or FAILED, as the strategy said.")
     targets: tuple[TargetWeight, ...] = Field(description="Its targets, by value, sorted by symbol.")
+    skipped: tuple[str, ...] = Field(description="Symbols it could not judge, sorted.")
     terms: RunTerms = Field(description="The run's configuration, by value.")

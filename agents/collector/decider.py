@@ -23,7 +23,7 @@ from uuid import UUID
 from immutables import Map
 
 from agents.decider import Message
-from schemas.portfolio import Contribution, Portfolio, PortfolioContent, PortfolioTarget
+from schemas.portfolio import Contribution, KeptSymbol, Portfolio, PortfolioContent, PortfolioTarget
 from schemas.record import Record
 from schemas.run import DeadlinePassed, RunTerms
 from schemas.signal import ReceiptStatus, Signal, SignalReceipt, SignalStatus, TargetWeight
@@ -38,6 +38,7 @@ class Answer:
     signal_id: UUID
     status: SignalStatus
     targets: tuple[TargetWeight, ...]
+    skipped: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,14 @@ def _receipt(state: State, signal: Signal) -> SignalReceipt:
         status=ReceiptStatus.ACCEPTED,
         signal_status=signal.status,
         targets=tuple(sorted(signal.targets, key=lambda each: (each.symbol, each.weight))),
+        skipped=tuple(sorted({each.symbol for each in signal.skipped})),
         terms=signal.terms,
     )
     return accepted.model_copy(update={"status": _status(state.runs.get(accepted.run_id), accepted)})
 
 
 def _answer(receipt: SignalReceipt) -> Answer:
-    return Answer(receipt.signal_id, receipt.signal_status, receipt.targets)
+    return Answer(receipt.signal_id, receipt.signal_status, receipt.targets, receipt.skipped)
 
 
 def _status(collected: Collected | None, offered: SignalReceipt) -> ReceiptStatus:
@@ -147,6 +149,11 @@ def _portfolio(account_id: str, collected: Collected) -> Portfolio:
             terms=collected.terms,
             targets=_targets(collected.terms, {name: each for name, each in answers.items() if name not in failed}),
             silent_strategies=tuple(sorted((*failed, *missing))),
+            kept=tuple(
+                KeptSymbol(strategy_id=name, symbol=symbol)
+                for name, answer in answers.items()
+                for symbol in answer.skipped
+            ),
         ),
     )
 

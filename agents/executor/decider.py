@@ -29,16 +29,19 @@ from agents.decider import Message
 from agents.executor import intents
 from agents.executor.lines import (
     accepted,
-    detail_of,
+    buys_of,
+    counted,
     ended_outcome,
     has_work,
     idle_outcome,
     late_outcome,
+    line_of,
+    sells_of,
     unsent_outcome,
 )
 from agents.executor.progress import ZERO, Progress, after_execution, after_intent, after_outcome
 from schemas.account import OrderProgress
-from schemas.execution import Execution, ExecutionStatus, LineOutcome
+from schemas.execution import AcceptedPlan, Execution, ExecutionStatus, LineOutcome
 from schemas.order import TERMINAL, OrderEvent, OrderIntent
 from schemas.plan import Plan
 from schemas.portfolio import Portfolio, PortfolioContent
@@ -143,17 +146,19 @@ def _planned(progress: Progress, plan: Plan) -> list[Record]:
         reason = f"its run was superseded, current is run {progress.run_id}"
         late = _step(plan.account_id, plan.run_id, plan.plan_id, ExecutionStatus.SUPERSEDED, reason)
         return [late, *(late_outcome(plan, line, reason) for line in plan.lines)]
+    lines = accepted(plan)
+    step = _step(plan.account_id, plan.run_id, plan.plan_id, ExecutionStatus.ACCEPTED, counted(plan, lines))
     return [
-        _step(plan.account_id, plan.run_id, plan.plan_id, ExecutionStatus.ACCEPTED, detail_of(plan)),
+        step.model_copy(update={"plan": lines}),
         *(idle_outcome(plan, line) for line in plan.lines if not has_work(plan, line)),
-        *_first_intents(plan),
+        *_first_intents(plan, lines),
     ]
 
 
-def _first_intents(plan: Plan) -> Iterable[Record]:
-    place, lines = (plan.account_id, plan.plan_id, plan.run_id), accepted(plan)
+def _first_intents(plan: Plan, lines: AcceptedPlan) -> Iterable[Record]:
+    place = (plan.account_id, plan.plan_id, plan.run_id)
     yield from (intents.cross(place, lines, line) for line in lines.lines if line.cross_qty)
-    yield from (intents.order(place, lines, line) for line in lines.sells)
+    yield from (intents.order(place, lines, line) for line in sells_of(lines))
 
 
 def _ended(progress: Progress, event: OrderEvent) -> list[Record]:
@@ -162,7 +167,7 @@ def _ended(progress: Progress, event: OrderEvent) -> list[Record]:
         return []
     terms = progress.open[event.client_order_id]
     place = (event.account_id, terms.plan_id, terms.run_id)
-    line = progress.plan.line(terms.symbol)
+    line = line_of(progress.plan, terms.symbol)
     is_cross = terms.leg == intents.CROSS_LEG
     if is_cross and line.side is not None:
         return [_receipt(progress, place, event)]
@@ -197,7 +202,7 @@ def _following(account_id: str, progress: Progress) -> list[Record]:
             return [_finished(place, progress)]
         case ExecutionStatus.ACCEPTED if progress.is_first_phase_over:
             done = _step(account_id, progress.run_id, progress.plan_id, ExecutionStatus.SELLS_DONE, "")
-            return [done, *(intents.order(place, progress.plan, line) for line in progress.plan.buys)]
+            return [done, *(intents.order(place, progress.plan, line) for line in buys_of(progress.plan))]
         case ExecutionStatus.SELLS_DONE if not progress.open:
             return [_finished(place, progress)]
         case _:
@@ -237,5 +242,6 @@ def _step(account_id: str, run_id: UUID, plan_id: UUID | None, status: Execution
         status=status,
         detail=detail,
         portfolio=None,
+        plan=None,
         ended_orders=(),
     )

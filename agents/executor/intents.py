@@ -3,7 +3,7 @@
 from decimal import Decimal
 from uuid import UUID
 
-from agents.executor.lines import Accepted, Line
+from schemas.execution import AcceptedPlan, LineUnderWay
 from schemas.identity import CLIENT_ORDER_ID_LENGTH_MAX, client_order_id, id_part, intent_id
 from schemas.order import (
     IntentAction,
@@ -26,13 +26,13 @@ CROSS_LEG, ORDER_LEG = 0, 1
 OWNER_LENGTH_MAX = CLIENT_ORDER_ID_LENGTH_MAX // 2
 
 
-def cross(place: tuple[str, UUID, UUID], plan: Accepted, line: Line) -> OrderIntent:
+def cross(place: tuple[str, UUID, UUID], plan: AcceptedPlan, line: LineUnderWay) -> OrderIntent:
     """Return the intent that crosses a line inside the account; `place` is account, plan and run."""
     wishes = tuple((each.strategy_id, each.crossed) for each in line.parts)
     return _intent(place, plan, line, IntentAction.CROSS, wishes)
 
 
-def order(place: tuple[str, UUID, UUID], plan: Accepted, line: Line) -> OrderIntent:
+def order(place: tuple[str, UUID, UUID], plan: AcceptedPlan, line: LineUnderWay) -> OrderIntent:
     """Return the intent that sends a line's order to the broker."""
     wishes = tuple((each.strategy_id, each.ordered) for each in line.parts)
     return _intent(place, plan, line, IntentAction.SUBMIT, wishes)
@@ -45,8 +45,8 @@ def cancel(account_id: str, order_id: str, terms: OrderTerms) -> OrderIntent:
 
 def _intent(
     place: tuple[str, UUID, UUID],
-    plan: Accepted,
-    line: Line,
+    plan: AcceptedPlan,
+    line: LineUnderWay,
     action: IntentAction,
     wishes: tuple[tuple[str, Decimal], ...],
 ) -> OrderIntent:

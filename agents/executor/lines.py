@@ -1,74 +1,41 @@
 """The lines of an accepted plan: what the executor must remember of them, and how each of them ends.
 
 Memory is what was published, and buys are sent long after the plan was read. So the lines that have work to do travel
-in the `detail` of Execution(ACCEPTED): a sentence for a person, a line feed, and the lines as JSON.
+by value in Execution(ACCEPTED).
 """
 
 from decimal import Decimal
 from uuid import UUID
 
-from schemas.execution import LineOutcome, Outcome
+from schemas.execution import AcceptedPlan, LineOutcome, LinePart, LineUnderWay, Outcome
 from schemas.order import OrderEvent, OrdStatus, Side
-from schemas.plan import Action, LineStatus, Plan, PlanLine, PlanStatus, Rule
-from schemas.quantities import Money, Price, Quantity
-from schemas.record import Instant, Value
+from schemas.plan import Action, LineStatus, Plan, PlanLine, PlanStatus
 
 ZERO = Decimal(0)
 
 
-class Part(Value):
-    """One strategy's part in a line, signed shares."""
-
-    strategy_id: str
-    crossed: Quantity
-    ordered: Quantity
+def line_of(plan: AcceptedPlan, symbol: str) -> LineUnderWay:
+    """Return the line of a symbol; KeyError when it has none."""
+    return {each.symbol: each for each in plan.lines}[symbol]
 
 
-class Line(Value):
-    """A plan line with work to do: a cross, an order, or both."""
-
-    symbol: str
-    side: Side | None
-    order_qty: Quantity
-    cross_qty: Quantity
-    price: Price
-    priority: int
-    status: LineStatus
-    rule: Rule | None
-    threshold: Money | None
-    intended_value: Money
-    parts: tuple[Part, ...]
+def buys_of(plan: AcceptedPlan) -> tuple[LineUnderWay, ...]:
+    """Return the buys, the most urgent first."""
+    wanted = (each for each in plan.lines if each.side is Side.BUY)
+    return tuple(sorted(wanted, key=lambda each: (each.priority, each.symbol)))
 
 
-class Accepted(Value):
-    """What is remembered of an accepted plan."""
-
-    as_of: Instant
-    valid_until: Instant
-    lines: tuple[Line, ...]
-
-    def line(self, symbol: str) -> Line:
-        """Return the line of a symbol; KeyError when it has none."""
-        return {each.symbol: each for each in self.lines}[symbol]
-
-    @property
-    def buys(self) -> tuple[Line, ...]:
-        """The buys, the most urgent first."""
-        wanted = (each for each in self.lines if each.side is Side.BUY)
-        return tuple(sorted(wanted, key=lambda each: (each.priority, each.symbol)))
-
-    @property
-    def sells(self) -> tuple[Line, ...]:
-        """The sells by symbol."""
-        return tuple(each for each in self.lines if each.side is Side.SELL)
+def sells_of(plan: AcceptedPlan) -> tuple[LineUnderWay, ...]:
+    """Return the sells by symbol."""
+    return tuple(each for each in plan.lines if each.side is Side.SELL)
 
 
-def accepted(plan: Plan) -> Accepted:
+def accepted(plan: Plan) -> AcceptedPlan:
     """Return the lines of a plan that have work to do; a blocked plan has none."""
     terms = plan.books.snapshot.portfolio.terms
     lines = plan.lines if plan.status is PlanStatus.READY else ()
     working = (_line(each) for each in sorted(lines, key=lambda each: each.symbol) if has_work(plan, each))
-    return Accepted(as_of=plan.as_of, valid_until=terms.valid_until, lines=tuple(working))
+    return AcceptedPlan(as_of=plan.as_of, valid_until=terms.valid_until, lines=tuple(working))
 
 
 def has_work(plan: Plan, line: PlanLine) -> bool:
@@ -76,18 +43,11 @@ def has_work(plan: Plan, line: PlanLine) -> bool:
     return plan.status is PlanStatus.READY and (_orders(line) or line.cross_quantity > 0)
 
 
-def detail_of(plan: Plan) -> str:
-    """Return the detail of Execution(ACCEPTED): counts for a person, then the lines."""
-    found = accepted(plan)
+def counted(plan: Plan, found: AcceptedPlan) -> str:
+    """Return the counts of an accepted plan, for a person."""
     crosses = sum(1 for each in found.lines if each.cross_qty)
     idle = len(plan.lines) - len(found.lines)
-    counts = f"{crosses} crosses, {len(found.sells)} sells, {len(found.buys)} buys, {idle} lines without any"
-    return f"{counts}\n{found.model_dump_json()}"
-
-
-def remembered(detail: str) -> Accepted:
-    """Return the lines that `detail_of` wrote; raises ValueError on anything else."""
-    return Accepted.model_validate_json(detail.partition("\n")[2])
+    return f"{crosses} crosses, {len(sells_of(found))} sells, {len(buys_of(found))} buys, {idle} lines without any"
 
 
 def idle_outcome(plan: Plan, line: PlanLine) -> LineOutcome:
@@ -109,7 +69,7 @@ def late_outcome(plan: Plan, line: PlanLine, reason: str) -> LineOutcome:
 
 
 def ended_outcome(
-    place: tuple[str, UUID, UUID], line: Line, crossed: Decimal, event: OrderEvent, superseded_by: UUID | None
+    place: tuple[str, UUID, UUID], line: LineUnderWay, crossed: Decimal, event: OrderEvent, superseded_by: UUID | None
 ) -> LineOutcome:
     """Return the outcome of a line whose last order has ended with `event`; `place` is account, plan and run."""
     outcome, reason = _how(line, crossed, event), event.reason
@@ -128,7 +88,7 @@ def ended_outcome(
     )
 
 
-def unsent_outcome(place: tuple[str, UUID, UUID], line: Line, crossed: Decimal, by: UUID) -> LineOutcome:
+def unsent_outcome(place: tuple[str, UUID, UUID], line: LineUnderWay, crossed: Decimal, by: UUID) -> LineOutcome:
     """Return the outcome of a line whose order was not sent before its run was superseded."""
     return _of_line(place, line).model_copy(
         update={"cross_quantity": crossed, "reason": f"superseded by run {by} before it was sent"}
@@ -143,7 +103,7 @@ ENDS = {
 }
 
 
-def _how(line: Line, crossed: Decimal, event: OrderEvent) -> Outcome:
+def _how(line: LineUnderWay, crossed: Decimal, event: OrderEvent) -> Outcome:
     is_cross = event.order.leg == 0
     if is_cross and line.status is not LineStatus.PLANNED:
         return Outcome(line.status.value)
@@ -154,7 +114,7 @@ def _how(line: Line, crossed: Decimal, event: OrderEvent) -> Outcome:
     return Outcome.PARTLY_FILLED if event.cum_qty else ENDS[event.ord_status]
 
 
-def _of_line(place: tuple[str, UUID, UUID], line: Line) -> LineOutcome:
+def _of_line(place: tuple[str, UUID, UUID], line: LineUnderWay) -> LineOutcome:
     return _outcome(*place, line.symbol).model_copy(
         update={"rule": line.rule, "threshold": line.threshold, "intended_value": line.intended_value}
     )
@@ -182,15 +142,15 @@ def _orders(line: PlanLine) -> bool:
     return line.status is LineStatus.PLANNED and line.action is not Action.HOLD and line.quantity > 0
 
 
-def _line(line: PlanLine) -> Line:
+def _line(line: PlanLine) -> LineUnderWay:
     if line.price is None:
         raise ValueError(f"line {line.symbol}: expected a price for {line.quantity} + {line.cross_quantity}, was none")
     is_order = _orders(line)
     parts = (
-        Part(strategy_id=each.strategy_id, crossed=each.crossed, ordered=each.ordered if is_order else ZERO)
+        LinePart(strategy_id=each.strategy_id, crossed=each.crossed, ordered=each.ordered if is_order else ZERO)
         for each in sorted(line.contributions, key=lambda each: each.strategy_id)
     )
-    return Line(
+    return LineUnderWay(
         symbol=line.symbol,
         side=Side(line.action.value) if is_order else None,
         order_qty=line.quantity if is_order else ZERO,

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from immutables import Map
 
-from agents.executor.lines import Accepted, Line, remembered
-from schemas.execution import Execution, ExecutionStatus, LineOutcome, Outcome
+from schemas.execution import AcceptedPlan, Execution, ExecutionStatus, LineOutcome, LineUnderWay, Outcome
 from schemas.order import IntentAction, OrderIntent, OrderTerms, Phase, Venue
 from schemas.portfolio import PortfolioContent
 
@@ -37,7 +36,7 @@ class Progress:
     stage: ExecutionStatus | None = None
     waiting: Waiting | None = None
     plan_id: UUID | None = None
-    plan: Accepted | None = None
+    plan: AcceptedPlan | None = None
     open: Map[str, OrderTerms] = field(default_factory=Map)
     outcomes: Map[str, Outcome] = field(default_factory=Map)
     crossed: Map[str, Decimal] = field(default_factory=Map)
@@ -59,7 +58,7 @@ class Progress:
         return all(self.open[name].phase is Phase.BUYS for name in sorted(self.open))
 
     @property
-    def unfinished_lines(self) -> tuple[Line, ...]:
+    def unfinished_lines(self) -> tuple[LineUnderWay, ...]:
         """The lines of the accepted plan without an outcome."""
         lines = () if self.plan is None else self.plan.lines
         return tuple(each for each in lines if each.symbol not in self.outcomes)
@@ -77,7 +76,7 @@ def after_execution(progress: Progress, said: Execution) -> Progress:
             cleared = replace(seen, run_id=said.run_id, stage=said.status, waiting=None, ended=Map[str, Decimal]())
             seen = _without_plan(cleared)
         case ExecutionStatus.ACCEPTED if progress.plan_id != said.plan_id:
-            seen = replace(seen, plan_id=said.plan_id, plan=remembered(said.detail), stage=said.status)
+            seen = replace(seen, plan_id=said.plan_id, plan=said.plan, stage=said.status)
         case ExecutionStatus.ACCEPTED | ExecutionStatus.SELLS_DONE:
             seen = _after_receipts(replace(seen, stage=said.status), said)
         case ExecutionStatus.SUPERSEDED if seen.waiting is not None and seen.waiting.run_id == said.run_id:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from agents.planner.pricing import Priced, priced
 from schemas.ledger import BooksContent
 from schemas.market import Quote
+from schemas.portfolio import PortfolioContent
 from schemas.run import RunTerms
 
 ZERO = Decimal(0)
@@ -42,7 +43,7 @@ def sized(content: BooksContent) -> tuple[Sized, ...]:
     """Return every symbol wanted or held by anybody, sorted; wishes are sorted by strategy id.
 
     A target is weight times equity over the midpoint, rounded towards zero to the quantity step. Who does not speak,
-    and everybody where there is no price or no equity, wants what it has.
+    or could not judge the symbol, and everybody where there is no price or no equity, wants what it has.
     """
     snapshot = content.snapshot
     terms = snapshot.portfolio.terms
@@ -50,6 +51,7 @@ def sized(content: BooksContent) -> tuple[Sized, ...]:
     held = {each.symbol: each.quantity for each in snapshot.positions}
     quotes = {each.symbol: each for each in snapshot.quotes}
     weights = {each.symbol: each.weight for each in snapshot.portfolio.targets}
+    kept = _kept(snapshot.portfolio)
     parts = _parts(content)
     sizes = []
     for symbol in sorted({**parts, **held, **weights}):
@@ -57,13 +59,22 @@ def sized(content: BooksContent) -> tuple[Sized, ...]:
         market = priced(quote, snapshot.taken_at, terms.limits.quote_age_max_s)
         price = market.price if market and snapshot.equity > 0 else None
         step = terms.limits.quantity_step
+        judging = speaking.keys() - kept.get(symbol, set())
         wishes = tuple(
-            _wish(owner, part, snapshot.equity, price if owner in speaking else None, step)
+            _wish(owner, part, snapshot.equity, price if owner in judging else None, step)
             for owner, part in sorted(parts.get(symbol, {}).items())
         )
         weight, priority = weights.get(symbol, ZERO), _priority(speaking, wishes)
         sizes.append(Sized(symbol, weight, held.get(symbol, ZERO), wishes, priority, quote, market))
     return tuple(sizes)
+
+
+def _kept(portfolio: PortfolioContent) -> dict[str, set[str]]:
+    """Return by symbol who could not judge it."""
+    kept: dict[str, set[str]] = {}
+    for each in portfolio.kept:
+        kept.setdefault(each.symbol, set()).add(each.strategy_id)
+    return kept
 
 
 def _parts(content: BooksContent) -> dict[str, dict[str, tuple[Decimal, Decimal]]]:

@@ -40,7 +40,7 @@ class _Users:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._file = self._folder / f"{hashlib.sha256(str(home).encode()).hexdigest()[:16]}.json"
         self._home = home
-        self.lock = FileLock(self._file.with_suffix(".lock"), timeout=LOCK_TIMEOUT_SECONDS)
+        self.lock = _lock_of(home)
 
     def read(self) -> list[ProcessIdentity]:
         """Return the users that still run."""
@@ -59,11 +59,29 @@ class _Users:
     def delete_abandoned(self) -> None:
         """Delete the stacks whose users were all killed."""
         for file in self._folder.glob("*.json"):
-            if file != self._file and not _living_users(file):
-                with FileLock(file.with_suffix(".lock"), timeout=LOCK_TIMEOUT_SECONDS):
-                    if file.exists() and not _living_users(file):
-                        Stack(Path(json.loads(file.read_text())["home"])).destroy()
-                        file.unlink()
+            if file == self._file or _living_users(file):
+                continue
+            home = _home_in(file)
+            if home is None or not home.exists():
+                file.unlink(missing_ok=True)
+                continue
+            with _lock_of(home):
+                # Meanwhile its session may have gone on.
+                if not _living_users(file):
+                    Stack(home).destroy()
+                    file.unlink(missing_ok=True)
+
+
+def _lock_of(home: Path) -> FileLock:
+    home.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(home.with_name(f"{home.name}.lock"), timeout=LOCK_TIMEOUT_SECONDS)
+
+
+def _home_in(file: Path) -> Path | None:
+    try:
+        return Path(json.loads(file.read_text())["home"])
+    except FileNotFoundError:
+        return None
 
 
 def _living_users(file: Path) -> list[ProcessIdentity]:

@@ -11,6 +11,7 @@ from agents.broker.ports import LISTENING, NewOrder, OrderStatusFilter, Reply, S
 from schemas.identity import derived
 
 OPENED_AT = datetime(2012, 6, 1, 13, 30, tzinfo=UTC)
+QUOTED_AT = "2012-06-01T15:55:00.123456789Z"
 ZERO = Decimal(0)
 SILENT = Reply(None, "", "ReadTimeout after 10 s")
 
@@ -116,7 +117,8 @@ class FakeBrokerage:
 
     def orders(self, status: OrderStatusFilter, after: datetime | None) -> Reply:
         assert (status, after) == ("open", None)
-        return self._troubled("orders", lambda: reply([self._shown(each) for each in self.book.values() if each.is_open]))
+        rows = [self._shown(each) for each in self.book.values() if each.is_open]
+        return self._troubled("orders", lambda: reply(rows))
 
     def fill_activities(self, after: datetime | None) -> Reply:
         return self._troubled("fills", lambda: reply([each for each in self._after(after) if "order_id" in each]))
@@ -135,7 +137,7 @@ class FakeBrokerage:
     def quotes(self, symbols: Sequence[str]) -> Reply:
         self.asked = list(symbols)
         rows = {
-            symbol: {"bp": str(self.prices[symbol]), "ap": str(self.prices[symbol]), "t": "2012-06-01T15:55:00.123456789Z"}
+            symbol: {"bp": str(self.prices[symbol]), "ap": str(self.prices[symbol]), "t": QUOTED_AT}
             for symbol in symbols
             if symbol in self.prices
         }
@@ -194,12 +196,13 @@ class FakeBrokerage:
         if not self.is_heard or self.on_message is None:
             return
         execution_id = str(derived("execution", order.new.client_order_id, event, order.filled_qty))
-        data = {"event": event, "execution_id": execution_id, "order": self._shown(order), "timestamp": self._tick(), **more}
+        data = {"event": event, "execution_id": execution_id, "order": self._shown(order), **more}
+        data["timestamp"] = self._tick()
         self.on_message(json.dumps({"stream": "trade_updates", "data": data}))
 
     def _after(self, after: datetime | None) -> list[dict[str, Any]]:
         def at(row: dict[str, Any]) -> datetime:
-            found = datetime.fromisoformat(row.get("transaction_time", row.get("date")))
+            found = datetime.fromisoformat(row.get("transaction_time") or row["date"])
             return found if found.tzinfo else found.replace(tzinfo=UTC)
 
         return [row for row in self.activity if after is None or at(row) > after]

@@ -14,9 +14,17 @@ from agents.collector.agent import AGENT
 from agents.decider import Decider
 from agents.testing import Story, given, through_the_wire
 from schemas.identity import derived, run_id
-from schemas.portfolio import Contribution, Portfolio, PortfolioTarget
+from schemas.portfolio import Contribution, KeptSymbol, Portfolio, PortfolioTarget
 from schemas.run import ConflictRule, DeadlinePassed, Limits, Mode, RunTerms, StrategyTerms
-from schemas.signal import ReceiptStatus, Signal, SignalFailure, SignalReceipt, SignalStatus, TargetWeight
+from schemas.signal import (
+    ReceiptStatus,
+    Signal,
+    SignalFailure,
+    SignalReceipt,
+    SignalStatus,
+    SkippedSymbol,
+    TargetWeight,
+)
 
 ACCOUNT = "paper-1"
 FRIDAY = datetime(2012, 6, 1, 15, 55, tzinfo=UTC)
@@ -86,6 +94,7 @@ def receipt(of: Signal, status: ReceiptStatus) -> SignalReceipt:
         status=status,
         signal_status=of.status,
         targets=of.targets,
+        skipped=tuple(each.symbol for each in of.skipped),
         terms=of.terms,
     )
 
@@ -101,6 +110,15 @@ def portfolio(story: Story) -> Portfolio:
     last = story.said[-1]
     assert isinstance(last, Portfolio)
     return last
+
+
+def test_a_symbol_a_strategy_could_not_judge_is_kept_and_not_taken_for_zero() -> None:
+    blind = CARRY.model_copy(
+        update={"skipped": (SkippedSymbol(symbol="FB", reason=SignalFailure.NO_BARS, detail="21 needed, 0 found"),)}
+    )
+    formed = portfolio(given(collector).when(MOMENTUM).when(blind))
+
+    assert formed.content.kept == (KeptSymbol(strategy_id="carry", symbol="FB"),)
 
 
 PASSED = DeadlinePassed(account_id=ACCOUNT, run_id=RUN, deadline_at=FRIDAY + timedelta(minutes=5))

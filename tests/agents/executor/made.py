@@ -1,13 +1,13 @@
 """Runs, plans and order events as these stories need them: small, explicit, one account."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from schemas.account import SnapshotContent
 from schemas.execution import Execution
-from schemas.identity import derived, plan_id, run_id
+from schemas.identity import plan_id, run_id
 from schemas.ledger import BooksContent
 from schemas.order import TERMINAL, ExecType, OrderEvent, OrderIntent, OrdStatus
 from schemas.plan import Action, LineContribution, LineStatus, Plan, PlanLine, PlanStatus, Rule
@@ -25,7 +25,7 @@ def run(name: str) -> UUID:
     return run_id(ACCOUNT, AS_OF, name)
 
 
-def terms(name: str = "first", valid_until: datetime = VALID_UNTIL, strategies: tuple[str, ...] = ("core", "trend")) -> RunTerms:
+def terms(name: str = "first", valid_until: datetime = VALID_UNTIL) -> RunTerms:
     """Return the configuration of a run."""
     return RunTerms(
         run_id=run(name),
@@ -40,7 +40,7 @@ def terms(name: str = "first", valid_until: datetime = VALID_UNTIL, strategies: 
                 symbols=("AAPL", "IBM"),
                 parameters=(),
             )
-            for each in strategies
+            for each in ("core", "trend")
         ),
         limits=Limits(
             trade_value_min=Decimal(50),
@@ -56,10 +56,12 @@ def terms(name: str = "first", valid_until: datetime = VALID_UNTIL, strategies: 
     )
 
 
-def content(name: str = "first", valid_until: datetime = VALID_UNTIL, symbols: tuple[str, ...] = ()) -> PortfolioContent:
+def content(
+    name: str = "first", valid_until: datetime = VALID_UNTIL, symbols: tuple[str, ...] = ()
+) -> PortfolioContent:
     """Return what a run wants; the weights say nothing, plans here are made by hand."""
     targets = tuple(PortfolioTarget(symbol=each, weight=Decimal("0.1"), contributions=()) for each in sorted(symbols))
-    return PortfolioContent(terms=terms(name, valid_until), targets=targets, silent_strategies=())
+    return PortfolioContent(terms=terms(name, valid_until), targets=targets, silent_strategies=(), kept=())
 
 
 def portfolio(name: str = "first", valid_until: datetime = VALID_UNTIL, symbols: tuple[str, ...] = ()) -> Portfolio:
@@ -182,11 +184,3 @@ def event(intent: OrderIntent, status: OrdStatus, cum: int | None = None, reason
 def statuses(said: tuple[object, ...]) -> list[str]:
     """Return the stages of the runs among some records, in order."""
     return [each.status.value for each in said if isinstance(each, Execution)]
-
-
-def later(minutes: int) -> datetime:
-    """Return a time after the runs' instant."""
-    return AS_OF + timedelta(minutes=minutes)
-
-
-NOBODY = derived("test", "nobody")

@@ -12,7 +12,7 @@ from schemas.identity import run_id
 from schemas.ledger import BookDifference, Books, BooksContent, BooksStatus, Holding, StrategyBook
 from schemas.market import Quote
 from schemas.plan import Plan, PlanLine
-from schemas.portfolio import Contribution, PortfolioContent, PortfolioTarget
+from schemas.portfolio import Contribution, KeptSymbol, PortfolioContent, PortfolioTarget
 from schemas.run import ConflictRule, Limits, Mode, RunTerms, StrategyTerms
 
 ACCOUNT = "paper-1"
@@ -46,6 +46,7 @@ def books(
     cash: Number = 100_000,
     equity: Number = 100_000,
     silent: Sequence[str] = (),
+    kept: Sequence[tuple[str, str]] = (),
     held: Limits | None = None,
     priorities: Mapping[str, int] | None = None,
     broker: Mapping[str, Number] | None = None,
@@ -73,7 +74,12 @@ def books(
         positions=tuple(Position(symbol=symbol, quantity=each) for symbol, each in positions.items()),
         quotes=tuple(quotes),
         ended_orders=(),
-        portfolio=PortfolioContent(terms=terms, targets=_targets(wants), silent_strategies=tuple(sorted(silent))),
+        portfolio=PortfolioContent(
+            terms=terms,
+            targets=_targets(wants),
+            silent_strategies=tuple(sorted(silent)),
+            kept=tuple(KeptSymbol(strategy_id=name, symbol=symbol) for name, symbol in sorted(kept)),
+        ),
     )
     return Books(
         account_id=ACCOUNT,

@@ -97,6 +97,12 @@ def test_without_an_open_quote_only_the_net_trades_and_the_smaller_side_waits(bi
     assert waiting.notional == 60 * max(Decimal(bid), Decimal(ask))
 
 
+def test_who_could_not_judge_a_symbol_keeps_what_it_holds_of_it() -> None:
+    holds = {"blind": {"AAPL": 5}, "speaks": {"AAPL": 8}}
+    plan = planned(books(wants={"blind": {}, "speaks": {}}, holds=holds, kept=[("blind", "AAPL")], quotes=[AAPL]))
+    assert by_owner(line(plan, "AAPL"), "wanted") == {"blind": 0, "speaks": -8}
+
+
 def test_who_does_not_speak_keeps_what_it_holds() -> None:
     holds = {"failed": {"AAPL": 5}, "former": {"AAPL": 6}, "system": {"AAPL": 7}, "speaks": {"AAPL": 8}}
     plan = planned(books(wants={"failed": {}, "speaks": {}}, holds=holds, silent=["failed"], quotes=[AAPL]))

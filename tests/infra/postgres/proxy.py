@@ -8,10 +8,10 @@ _CHUNK = 65_536
 
 
 class Proxy:
-    """Passes bytes through until told otherwise; `port` is where it listens on 127.0.0.1."""
+    """Passes bytes to `target` until told otherwise; `port` is where it listens on 127.0.0.1."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
+    def __init__(self, target: tuple[str, int]) -> None:
+        self.target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self._open: list[socket.socket] = []
@@ -44,7 +44,11 @@ class Proxy:
                 if self._is_away:
                     client.close()
                     continue
-                server = socket.create_connection(self._target)
+                try:
+                    server = socket.create_connection(self.target)
+                except ConnectionRefusedError:
+                    client.close()
+                    continue
                 self._open += [client, server]
                 threading.Thread(target=self._forward, args=(client, server), daemon=True).start()
                 threading.Thread(target=self._back, args=(server, client), daemon=True).start()

@@ -196,12 +196,12 @@ class Bench:
         wanted = [(topic, number) for topic in topics for number in range(self.partitions)]
         return {each: self._asker.get_watermark_offsets(TopicPartition(*each), timeout=10)[1] for each in wanted}
 
-    def members(self) -> list[set[int]]:
+    def members(self) -> list[list[int]]:
         """Return the partition numbers of each member, or nothing while the group is on the move."""
         group = self._admin.describe_consumer_groups([self._group])[self._group].result()
         if group.state.name != "STABLE":
             return []
-        return sorted({each.partition for each in member.assignment.topic_partitions} for member in group.members)
+        return sorted(sorted({each.partition for each in m.assignment.topic_partitions}) for m in group.members)
 
     # ---- the check
     def history(self) -> History:

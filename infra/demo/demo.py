@@ -82,6 +82,7 @@ class Outcome:
         judged = self.verdict.as_json()
         return {
             "sessions": self.wishes.sessions,
+            "example": str(self.example),
             **counted,
             "decisions": judged["decisions"],
             "silent_inputs": judged["silent_inputs"],

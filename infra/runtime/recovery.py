@@ -18,30 +18,18 @@ from topics.wire import GENESIS, Incoming, Partition, chain_hash, header, header
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision as it lies in the log: its records in order of ordinal."""
+    """One decision as it lies in the log: its records in order of ordinal, and what they say about where it stands.
+
+    `prev` and `hash` are the links of the chain, `inputs` the next position of every input partition after it, `cause`
+    the record that caused it, as topic/partition/offset, or the name of the outside.
+    """
 
     seq: int
     records: tuple[Incoming, ...]
-
-    @property
-    def hash(self) -> str:
-        """What the next decision carries as `prev`."""
-        return chain_hash(header(record.headers, "sha256") for record in self.records)
-
-    @property
-    def prev(self) -> str:
-        """Hash of the decision before, as recorded."""
-        return header(self.records[0].headers, "prev")
-
-    @property
-    def inputs(self) -> dict[Partition, int]:
-        """Next position of every input partition after this decision."""
-        return parse_positions(header(self.records[0].headers, "inputs"))
-
-    @property
-    def cause(self) -> str:
-        """The record that caused it, as topic/partition/offset, or the name of the outside."""
-        return header(self.records[0].headers, "cause")
+    prev: str
+    hash: str
+    inputs: dict[Partition, int]
+    cause: str
 
 
 class LogDamagedError(TapeError):
@@ -101,18 +89,32 @@ def _whole(records: list[Incoming]) -> Decision:
     ordinals = [_number(record, "ordinal") for record in records]
     if ordinals != list(range(count)):
         raise _damaged(first, "ordinals", str(list(range(count))), str(ordinals), "a record is missing or doubled")
-    return Decision(_number(first, "seq"), tuple(records))
+    try:
+        return Decision(
+            seq=_number(first, "seq"),
+            records=tuple(records),
+            prev=header(first.headers, "prev"),
+            hash=chain_hash(header(record.headers, "sha256") for record in records),
+            inputs=parse_positions(header(first.headers, "inputs")),
+            cause=header(first.headers, "cause"),
+        )
+    except (KeyError, ValueError) as error:
+        raise _lost(first, error) from error
 
 
 def _number(record: Incoming, name: str) -> int:
     try:
         return int(header(record.headers, name))
     except (KeyError, ValueError) as error:
-        raise LogDamagedError(
-            f"an own event does not say where it stands: header {name}: {error}",
-            where=str(record.place),
-            next_command="tape replay --all",
-        ) from error
+        raise _lost(record, error, f"header {name}: ") from error
+
+
+def _lost(record: Incoming, error: Exception, which: str = "") -> LogDamagedError:
+    return LogDamagedError(
+        f"an own event does not say where it stands: {which}{error}",
+        where=str(record.place),
+        next_command="tape replay --all",
+    )
 
 
 def _decoded(record: Incoming) -> Event:

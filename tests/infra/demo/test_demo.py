@@ -1,21 +1,28 @@
-"""The main job, whole: real Kafka, registry and PostgreSQL, the simulator, every agent a process of its own."""
+"""The main job, whole, and every command of the README on what it leaves: real Kafka, registry, PostgreSQL and simulator."""
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def tape(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "TAPE_HOME": str(home), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "infra.cli", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280, check=False)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, errors="replace", timeout=280, check=False
+    )
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> Any:
@@ -23,17 +30,25 @@ def last_line(done: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
+@dataclass(frozen=True)
+class Done:
+    home: Path
+    found: Any
+
+
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+    """Five sessions, done; the services are up again so that the log can be asked."""
     home = tmp_path_factory.mktemp("demo")
     done = tape(home, "demo", "--sessions", "5", "--json")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    yield home, last_line(done)
+    assert tape(home, "up", "--quiet").returncode == 0
+    yield Done(home, last_line(done))
     tape(home, "reset", "--yes")
 
 
-def test_every_run_goes_through_to_the_ledger(demo: Any) -> None:
-    _, found = demo
+def test_every_run_goes_through_to_the_ledger(demo: Done) -> None:
+    found = demo.found
 
     assert found["sessions"] == found["runs"] == found["plans"] == 5
     assert found["signals"] == 15
@@ -42,16 +57,16 @@ def test_every_run_goes_through_to_the_ledger(demo: Any) -> None:
     assert found["ledger"]["entries"] > found["fills"]
 
 
-def test_every_decision_replays_byte_for_byte(demo: Any) -> None:
-    _, found = demo
+def test_every_decision_replays_byte_for_byte(demo: Done) -> None:
+    found = demo.found
 
     assert found["decisions"]["total"] > 50
     assert found["decisions"]["identical"] == found["decisions"]["total"]
     assert found["log"]["gaps"] == found["log"]["hash_mismatches"] == 0
 
 
-def test_books_equal_the_broker_and_strategies_add_up_to_the_account(demo: Any) -> None:
-    _, found = demo
+def test_books_equal_the_broker_and_strategies_add_up_to_the_account(demo: Done) -> None:
+    found = demo.found
 
     assert found["ledger"]["unbalanced"] == 0
     assert found["ledger"]["rebuild_identical"] is True
@@ -61,18 +76,101 @@ def test_books_equal_the_broker_and_strategies_add_up_to_the_account(demo: Any) 
     assert found["broker"] == {"orders": found["orders"], "duplicate_client_order_ids": 0}
 
 
-def test_the_log_can_be_asked_after_the_demo(demo: Any) -> None:
-    home, found = demo
-    assert tape(home, "up", "--quiet").returncode == 0
-    try:
-        replayed = tape(home, "replay", "--all", "--json")
-        assert replayed.returncode == 0, replayed.stderr
-        assert json.loads(replayed.stdout)["decisions"] == found["decisions"]
+def test_the_whole_log_replays_after_a_restart_of_the_services(demo: Done) -> None:
+    replayed = tape(demo.home, "replay", "--all", "--json")
 
-        verified = tape(home, "ledger", "rebuild", "--verify")
-        assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert replayed.returncode == 0, replayed.stderr
+    assert json.loads(replayed.stdout)["decisions"] == demo.found["decisions"]
+
+
+def test_one_run_is_traced_from_the_request_to_the_ledger_and_replayed(demo: Done) -> None:
+    run = demo.found["example"]
+    traced = tape(demo.home, "trace", run, "--json")
+    roots = json.loads(traced.stdout)
+    kinds = {node["headers"]["event_type"] for node in _nodes(roots)}
+
+    assert [root["headers"]["event_type"] for root in roots] == ["RunRequest"]
+    assert {"Signal", "Plan", "OrderIntent", "OrderEvent", "BrokerReport", "Fill", "LedgerEntry"} <= kinds
+    assert tape(demo.home, "replay", run).stdout.rstrip().endswith("decisions identical")
+
+
+def test_a_run_nobody_knows_is_not_found(demo: Done) -> None:
+    assert tape(demo.home, "replay", "00000000-0000-0000-0000-000000000000").returncode == 2
+    assert tape(demo.home, "trace", "00000000-0000-0000-0000-000000000000").returncode == 2
+
+
+def _nodes(roots: list[Any]) -> Iterator[Any]:
+    for root in roots:
+        yield root
+        yield from _nodes(root["children"])
+
+
+#: Commands of the README that other tests run: the demo and its relatives here, up and down by the fixture, the rest
+#: in the tests named beside them.
+ELSEWHERE = {
+    "demo": "the fixture and the page below",
+    "test": "runs this file",
+    "storm": "test_workers_killed_at_random_leave_the_same_books_and_orders",
+    "bench": "a measurement, run by hand",
+    "up": "the fixture",
+    "down": "tests/infra/embedded",
+    "reset": "the fixture",
+    "worker": "every worker of the demo",
+}
+
+
+def readme_commands() -> list[str]:
+    """Every command of the README, in text and in blocks."""
+    named = re.findall(r"`\./tape ([^`\n]+)`", README)
+    fenced = re.findall(r"^(?:\$ )?\./tape (.+?)(?:\s+#.*)?$", README, re.MULTILINE)
+    return sorted({*named, *fenced})
+
+
+ANSWERS = {
+    "status": "kafka",
+    "doctor": "kafka",
+    "env": "BOOTSTRAP_SERVERS",
+    "trace": "RunRequest",
+    "replay": "identical",
+    "ledger": "",
+    "topics": "",
+    "schemas": "",
+    "kafka": "",
+}
+
+
+@pytest.mark.parametrize("command", [each for each in readme_commands() if each.split()[0] not in ELSEWHERE])
+def test_every_command_of_the_readme_works(demo: Done, command: str) -> None:
+    words = shlex.split(command.replace("RUN", demo.found["example"]))
+    done = tape(demo.home, *words)
+
+    assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
+    assert ANSWERS[words[0]].lower() in (done.stdout + done.stderr).lower()
+
+
+def test_the_readme_names_only_commands_that_exist() -> None:
+    from infra.cli.main import COMMANDS
+
+    assert {each.split()[0] for each in readme_commands()} <= {each.name for each in COMMANDS}
+
+
+def shape(page: str) -> list[str]:
+    """The page's lines without what differs from run to run: headings, table heads and the words of sums."""
+    wanted = re.compile(
+        r"^(\d\. [A-Za-z ]+|plan lines ended as|P&L of|sum of the above|the broker's account|difference)"
+    )
+    return [found.group(1).strip() for line in page.splitlines() if (found := wanted.match(line))]
+
+
+def test_the_page_of_the_readme_is_the_page_a_person_sees(tmp_path: Path) -> None:
+    done = tape(tmp_path, "demo", "--sessions", "2")
+    try:
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        assert "everything holds" in done.stdout
+        transcript = README.partition("<!-- demo:begin -->")[2].partition("<!-- demo:end -->")[0]
+        assert shape(transcript) == shape(done.stdout)
     finally:
-        tape(home, "down")
+        tape(tmp_path, "reset", "--yes")
 
 
 def test_workers_killed_at_random_leave_the_same_books_and_orders(tmp_path: Path) -> None:

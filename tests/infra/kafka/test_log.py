@@ -3,7 +3,7 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka import Producer
@@ -33,9 +33,9 @@ def new_topic(stack: Stack, request: pytest.FixtureRequest) -> NewTopicNamed:
 
 
 @pytest.fixture
-def neighbour(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Producer]:
+def neighbour(stack: Stack, request: pytest.FixtureRequest) -> Producer:
     """Return somebody else's transactional producer."""
-    yield transactional(stack, request.node.name)
+    return transactional(stack, request.node.name)
 
 
 def transactional(stack: Stack, name: str) -> Producer:
@@ -155,15 +155,21 @@ def test_a_compacted_topic_is_read_over_its_holes(stack: Stack, new_topic: NewTo
         }
     )
     producer = plain(stack)
-    for number in range(30):
-        producer.produce(topic, f"{number}", f"key-{number % 3}")
-        producer.flush()
-    deadline = time.monotonic() + 60
-    while len(found := list(read_all(stack.bootstrap_servers, [topic]))) > 10:
+    deadline = time.monotonic() + 120
+    found, written = [], 0
+    while len(found) == written:
         assert time.monotonic() < deadline
-        time.sleep(0.2)
-        write(producer, topic, "roll")  # a record without a key is refused by a compacted topic; see below
-    assert found[-1].value == b"29"
+        for key in ("a", "b", "c"):
+            producer.produce(topic, f"{written}", key)
+            producer.flush()  # a segment each: the newest one is never compacted
+            written += 1
+        found = list(read_all(stack.bootstrap_servers, [topic]))
+    assert [record.offset for record in found[-3:]] == [written - 3, written - 2, written - 1]
+    assert {record.key: record.value for record in found} == {
+        b"a": b"%d" % (written - 3),
+        b"b": b"%d" % (written - 2),
+        b"c": b"%d" % (written - 1),
+    }
 
 
 def test_a_topic_that_does_not_exist_is_named(stack: Stack) -> None:

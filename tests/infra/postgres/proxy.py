@@ -60,18 +60,22 @@ class Proxy:
                     self._lost = None
                     client.shutdown(socket.SHUT_RDWR)
                 server.sendall(data)
-            server.shutdown(socket.SHUT_WR)
+        _shut(server, socket.SHUT_WR)
 
     def _back(self, server: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
             while data := server.recv(_CHUNK):
                 with suppress(OSError):
                     client.sendall(data)
-            client.shutdown(socket.SHUT_RDWR)
+        _shut(client, socket.SHUT_RDWR)
 
     def _cut(self) -> None:
         for each in self._open:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+            _shut(each, socket.SHUT_RDWR)
             each.close()
         self._open.clear()
+
+
+def _shut(line: socket.socket, how: int) -> None:
+    with suppress(OSError):
+        line.shutdown(how)

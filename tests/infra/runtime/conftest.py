@@ -1,4 +1,4 @@
-"""A Kafka of these tests' own: the toy stands where the scheduler stands, and the broker itself is stopped and continued."""
+"""A Kafka of these tests' own: the toy stands where the scheduler stands, and the broker itself is stopped."""
 
 import os
 from collections.abc import Iterator

@@ -1,9 +1,10 @@
 """What goes wrong inside a worker: its body raises, a record cannot be read, it is told to stop, nobody watches it."""
 
+import os
 import signal
 from pathlib import Path
 
-from infra.runtime.exits import CRASHED
+from infra.runtime.exits import CRASHED, ORPHANED, SUPERVISOR_PID
 from schemas.dead_letter import DeadLetter
 from tests.infra.runtime.bench import Bench, undisturbed, until
 from tests.infra.runtime.toy import reading, request
@@ -17,7 +18,7 @@ def test_an_undisturbed_run_says_what_a_plain_fold_says(bench: Bench) -> None:
     worker = bench.worker()
     bench.judged(worker)
     assert worker.stop() == 0
-    assert worker.text == ""
+    assert worker.text == ""  # no banner, no spinner, no warning
     assert bench.said() == undisturbed(fed)
     assert bench.check().decisions == 100
 
@@ -27,7 +28,8 @@ def test_an_exception_in_the_body_ends_the_process_and_the_input_is_decided_once
     raising = {"TOY_RAISE_ON": "run-20", "TOY_MARKER": str(tmp_path / "raised")}
     first = bench.worker(**raising)
     assert first.wait() == CRASHED
-    assert "run-requests.v1/0/20: RuntimeError: the agent's body raised" in first.text
+    assert "run-requests.v1/0/20: TapeError: the agent's body raised" in first.text
+    assert "next:  tape why TOY" in first.text
     assert "_misbehave" in first.text  # the traceback
     assert bench.shown()["run-requests.v1", 0] <= 20
     second = bench.worker(**raising)
@@ -100,6 +102,10 @@ def test_a_worker_told_to_stop_while_busy_commits_what_it_decided_and_ends_well(
     bench.judged(second)
     assert second.stop() == 0
     bench.check()
+
+
+def test_a_worker_whose_supervisor_is_gone_before_it_is_up_ends_too(bench: Bench) -> None:
+    assert bench.worker(**{SUPERVISOR_PID: str(os.getpid())}).wait() == ORPHANED  # not its parent
 
 
 def _unblocked(block: bytes) -> list[tuple[str, bytes]]:

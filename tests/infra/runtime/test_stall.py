@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 from infra.embedded.stack import Stack
 from infra.embedded.state import load_state

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from uuid import UUID
 
 from agents.decider import Message
 from agents.declaration import Agent
+from infra.errors import TapeError
 from schemas.identity import derived
 from schemas.record import Envelope, Record
 from schemas.run import ClockReading, ConflictRule, DeadlinePassed, Limits, Run, RunRequest, RunStatus, RunTerms
@@ -131,11 +133,10 @@ def _run(record: RunRequest, detail: str) -> Run:
 def _misbehave(request_id: str) -> None:
     """Do what the environment asks: raise once the flag file is absent, or block the event loop."""
     flag = os.environ.get("TOY_RAISE_ON")
-    marker = os.environ.get("TOY_MARKER", "")
-    if flag and request_id == flag and not os.path.exists(marker):
-        with open(marker, "w", encoding="utf-8") as file:
-            file.write("raised")
-        raise RuntimeError("the agent's body raised")
+    marker = Path(os.environ.get("TOY_MARKER", ""))
+    if flag and request_id == flag and not marker.exists():
+        marker.touch()
+        raise TapeError("the agent's body raised", where="the toy", next_command="tape why TOY")
     pause = float(os.environ.get("TOY_SLOW_S", "0"))
     if pause:
         time.sleep(pause)

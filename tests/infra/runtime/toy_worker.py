@@ -47,8 +47,7 @@ def main(bootstrap: str, log: Path, environment: Mapping[str, str]) -> None:
     with log.open("ab") as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
-    os.environ |= environment
-    os.environ[SUPERVISOR_PID] = str(os.getppid())
+    os.environ |= {SUPERVISOR_PID: str(os.getppid()), **environment}
     logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s")
     serve(bootstrap)
 

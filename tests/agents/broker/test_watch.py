@@ -1,0 +1,186 @@
+"""Polls: they say what is new, once, executions before ends, and insist on an end until it can be believed."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from agents.broker import facts
+from agents.broker.facts import Origin
+from agents.broker.memory import FOLLOWED_FOR, AccountMemory
+from agents.broker.ports import NewOrder, Reply
+from agents.broker.watch import AccountWatch
+from agents.declaration import Fact
+from schemas.identity import derived
+from schemas.order import ReportRequest
+from tests.agents.broker.fake import SILENT, FakeBrokerage, refusal
+from tests.agents.gateway.words import ACCOUNT, AS_OF
+
+ORDER = NewOrder("core-AAPL-1", "AAPL", "BUY", Decimal(10), "MARKET", None, "DAY")
+NAME = ORDER.client_order_id
+
+
+@dataclass
+class Post:
+    """A watch that is polled by hand; `said` is what it published."""
+
+    brokerage: FakeBrokerage = field(
+        default_factory=lambda: FakeBrokerage(prices={"AAPL": Decimal(10)}, fills_at=lambda _: [], is_heard=False)
+    )
+    said: list[Fact] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.at = AS_OF
+        self.memory = AccountMemory(ACCOUNT)
+        self.watch = AccountWatch(self.brokerage, self.memory, self.said.append, lambda: self.at, 3600)
+        self.brokerage.listen(self.watch._on_message, self.watch._on_gap)
+
+    def sends(self, trouble: Reply | str | None = None) -> None:
+        """Send the order as the performer does, and report the answer."""
+        if trouble is not None:
+            self.brokerage.trouble("submit", trouble)
+        self.memory.submitting(NAME, Origin(derived("run"), derived("submitting"), 1))
+        reply = self.brokerage.submit(ORDER)
+        asking = facts.Asking(self.at, self.at, derived("submitting"))
+        self.memory.note_fact(facts.answer(self.memory.subject(NAME), ReportRequest.SUBMIT, reply, asking, 1))
+
+    def polls(self) -> list[str]:
+        """Poll and return what was said because of it."""
+        self.said.clear()
+        self.watch.poll()
+        return [_word(fact.record) for fact in self.said]
+
+
+def _word(record: Any) -> str:
+    if not hasattr(record, "kind"):
+        return str(record.activity_type)
+    if record.request is ReportRequest.FILLS:
+        return f"fills to {json.loads(record.body)[-1]['cum_qty']}"
+    shown = json.loads(record.body)
+    return f"order {shown['status']}" if record.http_status == 200 else f"order {record.http_status}"
+
+
+@pytest.fixture
+def post() -> Post:
+    return Post()
+
+
+def test_a_poll_of_a_quiet_account_says_nothing(post: Post) -> None:
+    assert post.polls() == []
+
+
+def test_an_activity_is_said_once_and_an_execution_is_none(post: Post) -> None:
+    post.brokerage.deposit("100000")
+    assert post.polls() == ["CSD"]
+    assert post.polls() == []
+    post.brokerage.deposit("-0.01", "FEE")
+    assert post.polls() == ["FEE"]
+
+
+def test_an_order_that_was_answered_is_not_said_again(post: Post) -> None:
+    post.sends()
+    assert post.polls() == []
+
+
+def test_an_order_whose_answer_was_lost_is_said_once(post: Post) -> None:
+    post.sends("lost")
+    assert post.polls() == ["order new"]
+    assert post.polls() == []
+
+
+def test_an_order_that_never_arrived_is_said_to_be_missing_once_a_day(post: Post) -> None:
+    post.sends(SILENT)
+    assert post.polls() == ["order 404"]
+    assert post.polls() == []
+    post.at += timedelta(days=1)
+    assert post.polls() == ["order 404"]
+    post.at += FOLLOWED_FOR
+    assert post.polls() == []
+
+
+def test_lost_executions_are_said_before_the_order_and_once(post: Post) -> None:
+    post.sends()
+    post.brokerage.fill(NAME, Decimal(4))
+    assert post.polls() == ["fills to 4", "order partially_filled"]
+    assert post.polls() == []
+    post.brokerage.fill(NAME, Decimal(10))
+    assert post.polls() == ["fills to 10", "order filled"]
+    assert post.polls() == []
+
+
+def test_what_the_stream_said_is_not_said_again(post: Post) -> None:
+    post.brokerage.is_heard = True
+    post.sends()
+    post.brokerage.fill(NAME, Decimal(4))
+    post.brokerage.fill(NAME, Decimal(10))
+    assert len(post.said) == 3
+    assert post.polls() == []
+
+
+def test_an_execution_the_stream_lost_is_said_although_a_later_one_was_heard(post: Post) -> None:
+    post.sends()
+    post.brokerage.fill(NAME, Decimal(4))
+    post.brokerage.is_heard = True
+    post.brokerage.fill(NAME, Decimal(10))
+    assert post.polls() == ["fills to 10", "order filled"]
+    assert post.polls() == []
+
+
+def test_a_lost_end_is_said(post: Post) -> None:
+    post.sends()
+    post.brokerage.end(NAME, "canceled")
+    assert post.polls() == ["order canceled"]
+    assert post.polls() == []
+
+
+def test_an_end_is_repeated_until_the_executions_before_it_were_said(post: Post) -> None:
+    post.sends()
+    post.brokerage.fill(NAME, Decimal(4))
+    post.brokerage.end(NAME, "canceled")
+    late = post.brokerage.activity.pop()
+    assert post.polls() == ["order canceled"]
+    assert post.polls() == ["order canceled"]
+    post.brokerage.activity.append(late)
+    assert post.polls() == ["fills to 4", "order canceled"]
+    assert post.polls() == []
+
+
+def test_an_execution_after_the_end_is_said(post: Post) -> None:
+    post.sends()
+    post.brokerage.end(NAME, "canceled")
+    assert post.polls() == ["order canceled"]
+    post.brokerage.fill(NAME, Decimal(4))
+    assert post.polls() == ["fills to 4"]
+
+
+def test_an_open_order_sent_by_hand_is_said_too(post: Post) -> None:
+    post.brokerage.submit(ORDER)
+    assert post.polls() == ["order new"]
+    assert post.polls() == []
+
+
+def test_what_cannot_be_read_is_passed_over_until_it_can(post: Post) -> None:
+    post.sends()
+    post.brokerage.deposit("100000")
+    post.brokerage.fill(NAME, Decimal(10))
+    for request in ("order", "orders", "activities"):
+        post.brokerage.trouble(request, refusal(500, 50010000, "no"), Reply(200, "[{", None))
+    assert post.polls() == []
+    assert post.polls() == []
+    assert post.polls() == ["fills to 10", "order filled", "CSD"]
+
+
+def test_an_order_that_was_refused_is_not_followed(post: Post) -> None:
+    post.sends(refusal(403, 40310000, "insufficient buying power"))
+    assert post.polls() == []
+
+
+def test_activities_are_read_again_from_some_days_before_the_latest(post: Post) -> None:
+    post.brokerage.deposit("100000")
+    post.polls()
+    late = {**post.brokerage.activity[0], "id": "20120528000000000::late", "date": "2012-05-28"}
+    post.brokerage.activity.append(late)
+    assert post.polls() == ["CSD"]

@@ -1,0 +1,139 @@
+"""Judging one partition: any interleaving, any crash, any redelivery gives a log that replays."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from infra.runtime import partition as partition_module
+from tests.infra.runtime.paper import INPUTS, Log, PaperWorker
+from tests.infra.runtime.toy import inputs, reading, request
+
+
+class AnyInterleaving(RuleBasedStateMachine):
+    """Inputs arrive, are judged in any order of topics, committed in any portions; the worker dies at any moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = Log()
+        self.worker = PaperWorker(self.log)
+        self.fed = 0
+        self.number = 0
+
+    @rule(kind=st.sampled_from(["run", "silent", "again", "reading"]), back=st.integers(0, 3))
+    def feed(self, kind: str, back: int) -> None:
+        about = max(0, self.number - back)
+        if kind == "reading":
+            self.log.feed([reading(about)])
+        elif kind == "again":
+            self.log.feed([request(about)])
+        else:
+            self.log.feed([request(self.number, kind)])
+            self.number += 1
+        self.fed += 1
+
+    @rule(topic=st.sampled_from(INPUTS), count=st.integers(1, 4))
+    def judge(self, topic: str, count: int) -> None:
+        for _ in range(count):
+            self.worker.judge_next(topic)
+
+    @precondition(lambda self: self.worker.committer.open)
+    @rule(data=st.data(), hole=st.integers(0, 2))
+    def commit(self, data: st.DataObject, hole: int) -> None:
+        self.worker.commit(data.draw(st.integers(1, len(self.worker.committer.open))), hole)
+
+    @rule()
+    def crash(self) -> None:
+        self.worker.take_over()
+
+    @invariant()
+    def shown_positions_are_those_of_committed_decisions_or_of_silence(self) -> None:
+        shown, judged = self.worker.partition.durable, self.worker.partition.positions
+        assert all(shown[where] <= judged[where] for where in judged)
+        if not self.worker.committer.open:
+            assert shown == judged
+
+    def teardown(self) -> None:
+        self.worker.take_over()
+        self.worker.finish()
+        verdict = self.log.rejudged()
+        assert verdict.damages == []
+        assert verdict.differences == []
+        assert verdict.decisions + verdict.silent == self.fed
+        causes = [decision.cause for decision in self.log.decisions()]
+        assert len(causes) == len(set(causes))
+        self.worker.close()
+
+
+AnyInterleaving.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAnyInterleaving = AnyInterleaving.TestCase
+
+
+@pytest.fixture
+def worker() -> Iterator[PaperWorker]:
+    log = Log()
+    log.feed(inputs(10))
+    worker = PaperWorker(log)
+    yield worker
+    worker.close()
+
+
+def test_a_redelivered_record_is_passed_over(worker: PaperWorker) -> None:
+    first = worker.log.of("run-requests.v1")[0]
+    for _ in range(3):
+        worker.loop.run_until_complete(worker.partition.handle(first))
+    assert len(worker.committer.open) == 1
+
+
+def test_judging_waits_while_too_much_is_uncommitted(worker: PaperWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partition_module, "UNCOMMITTED_MAX", 2)
+    waiting = _handle_third(worker)
+    assert not waiting.done()
+    worker.commit(1)
+    worker.loop.run_until_complete(waiting)
+    assert len(worker.committer.open) == 2
+
+
+def test_who_waits_for_room_in_a_partition_that_is_lost_waits_no_longer(
+    worker: PaperWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition_module, "UNCOMMITTED_MAX", 2)
+    waiting = _handle_third(worker)
+    worker.partition.abandon()
+    worker.loop.run_until_complete(asyncio.wait_for(waiting, 5))
+    assert worker.committer.open == []
+    assert worker.log.own() == []
+
+
+def test_a_drain_ends_when_the_last_decision_is_committed(worker: PaperWorker) -> None:
+    worker.judge_next("run-requests.v1")
+    draining = worker.loop.create_task(worker.partition.drain(60))
+    worker.loop.run_until_complete(asyncio.sleep(0))
+    assert not draining.done()
+    worker.commit(1)
+    worker.loop.run_until_complete(asyncio.wait_for(draining, 5))
+    assert len(worker.log.own()) == 1
+
+
+def test_a_drain_that_takes_too_long_gives_up_and_the_next_owner_decides_it(
+    worker: PaperWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker.judge_next("run-requests.v1")
+    worker.loop.run_until_complete(worker.partition.drain(0.01))
+    assert "the next owner goes on" in caplog.text
+    assert worker.log.own() == []
+    worker.take_over()
+    worker.finish()
+    assert worker.log.rejudged().differences == []
+
+
+def _handle_third(worker: PaperWorker) -> "asyncio.Task[None]":
+    for _ in range(2):
+        worker.judge_next("run-requests.v1")
+    third = worker.log.of("run-requests.v1")[2]
+    waiting = worker.loop.create_task(worker.partition.handle(third))
+    worker.loop.run_until_complete(asyncio.sleep(0))
+    return waiting

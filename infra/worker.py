@@ -20,13 +20,13 @@ AGENTS = (
     "strategist",
     "collector",
     "executor",
-    "broker",
     "ledger",
     "planner",
     "gateway",
     "projector",
+    "broker",
 )
-"""Every agent, in the order of the data's way."""
+"""Every agent, in the order they are started: the one that takes longest to import last, so that nobody waits for it."""
 
 
 def declared(name: str) -> Agent:

@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from zlib import crc32
@@ -39,7 +40,9 @@ def pids_file(home: Path) -> Path:
 
 
 def _supervise(names: list[str], home: Path, with_parent: bool) -> None:
+    from infra.runtime.preloaded import launch, preload
     from infra.runtime.supervisor import Supervisor, python_worker
+    from infra.worker import main
 
     def note(pids: Mapping[str, int]) -> None:
         temporary = pids_file(home).with_suffix(".tmp")
@@ -49,7 +52,8 @@ def _supervise(names: list[str], home: Path, with_parent: bool) -> None:
     # A static member of its group: started again after a crash, it gets its partitions back at once instead of after
     # the session timeout. One supervisor per home folder, so the folder names the instance.
     environment = {**os.environ, "TAPE_INSTANCE_ID": f"{socket.gethostname()}-{crc32(str(home).encode()):08x}"}
-    supervisor = Supervisor(names, python_worker, home / "logs", environment, note)
+    preload()
+    supervisor = Supervisor(names, python_worker, home / "logs", environment, note, partial(launch, main))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.stop())
     print(f"{len(names)} agents running, logs in {home / 'logs'}; Ctrl-C stops them", file=sys.stderr)

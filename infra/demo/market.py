@@ -4,12 +4,12 @@ import csv
 import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from schemas.identity import derived
 from schemas.market import Bar
@@ -18,6 +18,11 @@ PRICES = Path(__file__).parent / "data" / "prices.csv.gz"
 SOURCE = "quandl-wiki"
 HALF_SPREAD = Decimal("0.01")
 """Half of the demo's quoted spread; the data has no quotes, so the close is taken as their midpoint."""
+
+NEW_YORK = ZoneInfo("America/New_York")
+CLOSE_HOUR, EARLY_CLOSE_HOUR = 16, 13
+EARLY_CLOSES = frozenset({"2010-11-26", "2011-11-25", "2012-07-03", "2012-11-23", "2012-12-24"})
+"""Sessions in the data that closed at 13:00; a test compares them with the calendar library."""
 
 HISTORY_SESSIONS = 90
 """Sessions of bars before the first run: what the slowest strategy needs (RSI 14 wants 5 x 14)."""
@@ -73,13 +78,6 @@ def _bar(row: dict[str, str]) -> Bar:
     return Bar(symbol=row["symbol"], session_date=day, volume=int(row["volume"]), source=SOURCE, **prices)
 
 
-@cache
-def _calendar() -> Any:
-    import exchange_calendars  # slow to import (pandas), and only the demo's driver needs it
-
-    return exchange_calendars.get_calendar("XNYS", start="2009-01-01", end="2014-12-31")
-
-
 def _close_of(day: date) -> datetime:
-    close: datetime = _calendar().session_close(day.isoformat()).to_pydatetime()
-    return close
+    hour = EARLY_CLOSE_HOUR if day.isoformat() in EARLY_CLOSES else CLOSE_HOUR
+    return datetime.combine(day, time(hour), NEW_YORK).astimezone(UTC)

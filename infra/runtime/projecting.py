@@ -36,7 +36,9 @@ class ProjectionKeeper:
         return starts
 
     async def handle(self, record: Incoming) -> None:
-        """Add the record to the batch; a full batch is waited for."""
+        """Add the record to the batch; a full batch is waited for. Records of partitions given up are passed over."""
+        if (record.topic, record.partition) not in self._positions:
+            return
         self._batch.append((record, _event_or_none(record)))
         if self._flushing is None:
             self._flushing = self._loop.create_task(self._flush())
@@ -69,10 +71,10 @@ class ProjectionKeeper:
             while self._batch:
                 batch, self._batch = self._batch[: self._batch_max], self._batch[self._batch_max :]
                 await self._loop.run_in_executor(None, reconnecting, partial(self._projection.apply, batch))
-                for record, _ in batch:
-                    self._positions[record.topic, record.partition] = record.offset + 1
+                written = {(record.topic, record.partition): record.offset + 1 for record, _ in batch}
+                self._positions |= {each: offset for each, offset in written.items() if each in self._positions}
             self._flushing = None
-        except BaseException as error:
+        except Exception as error:
             die(CRASHED, "writing to PostgreSQL", error)
 
 

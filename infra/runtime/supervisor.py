@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from infra.errors import TapeError
 from infra.runtime.exits import SUPERVISOR_PID
@@ -29,12 +30,41 @@ BACKOFF_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 STOP_TIMEOUT_S = 20.0
 
 
+class Process(Protocol):
+    """A started worker: what subprocess.Popen offers of it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        ...
+
+    def poll(self) -> int | None:
+        """Return its exit code, None while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raises subprocess.TimeoutExpired."""
+        ...
+
+    def send_signal(self, number: int, /) -> None:
+        """Send it a signal."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
+Launch = Callable[[str, Path, Mapping[str, str]], Process]
+"""(name, log file, environment) -> the started worker."""
+
+
 @dataclass
 class Child:
     """One supervised worker."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Process
     crashes: deque[float] = field(default_factory=deque)
     restart_at: float | None = None
     restarts: int = 0
@@ -50,8 +80,9 @@ class Supervisor:
         logs: Path,
         environment: Mapping[str, str],
         on_change: Callable[[Mapping[str, int]], None] = lambda _: None,
+        launch: Launch | None = None,
     ) -> None:
-        self._command = command
+        self._launch = launch or (lambda name, log, environment: launch_command(command(name), log, environment))
         self._logs = logs
         self._environment = {**environment, SUPERVISOR_PID: str(os.getpid())}
         self._stopping = threading.Event()
@@ -86,16 +117,8 @@ class Supervisor:
     def _tell(self) -> None:
         self._on_change({name: child.process.pid for name, child in self.children.items()})
 
-    def _start(self, name: str) -> subprocess.Popen[bytes]:
-        with (self._logs / f"{name}.log").open("ab") as out:
-            return subprocess.Popen(
-                list(self._command(name)),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env=self._environment,
-                start_new_session=True,  # Ctrl-C reaches the supervisor, which stops the workers in order
-            )
+    def _start(self, name: str) -> Process:
+        return self._launch(name, self._logs / f"{name}.log", self._environment)
 
     def _look_after(self, child: Child) -> None:
         now = time.monotonic()
@@ -132,6 +155,19 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def launch_command(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Process:
+    """Start a worker by its command line; Ctrl-C reaches the supervisor, which stops the workers in order."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=True,
+        )
 
 
 def python_worker(name: str) -> Sequence[str]:

@@ -1,10 +1,12 @@
 """The scheduler: what becomes a run, what is refused and why, and when a deadline has passed."""
 
+import warnings
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from exchange_calendars import get_calendar
 from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -234,3 +236,12 @@ def test_a_record_of_another_agent_is_a_fault_of_the_wiring() -> None:
         given(scheduler).when(DeadlinePassed(account_id=ACCOUNT, run_id=request().run_id, deadline_at=FRIDAY))
     with pytest.raises(TypeError, match="was RunRequest"):
         given(scheduler, request())
+
+
+def test_the_table_of_holidays_is_what_the_calendar_library_says() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the library calls what a newer pandas deprecates
+        calendar = get_calendar("XNYS", start=FIRST, end=LAST)
+    days = (FIRST + timedelta(days=number) for number in range((LAST - FIRST).days + 1))
+
+    assert {day for day in days if is_session(day)} == {session.date() for session in calendar.sessions}

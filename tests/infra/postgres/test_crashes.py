@@ -80,7 +80,7 @@ def _exit_code(nursery: "subprocess.Popen[str]") -> int:
 def test_a_projecting_process_killed_at_random_moments_loses_and_doubles_nothing(
     database_url: str, connection: Connection, tmp_path: Path
 ) -> None:
-    log = _story(400)
+    log = _story(250)
     moments = random.Random(20120601)
     kills = 0
     with _nursery(database_url, log, tmp_path) as nursery:

@@ -149,14 +149,22 @@ def test_a_later_batch_instead_of_the_one_that_failed_is_refused(
     assert _count(connection, "ledger_entries") == 4
 
 
-def test_two_projections_of_the_same_log_keep_their_own_positions(projection: Projection, database_url: str) -> None:
-    log = _trades(2)
-    projection.positions([ENTRIES])
+def test_a_second_projection_has_positions_of_its_own_and_takes_no_order_back_in_time(
+    projection: Projection, connection: Connection, database_url: str
+) -> None:
+    log = Log()
+    for status in (OrdStatus.NEW, OrdStatus.FILLED):
+        log.say(example(OrderEvent, client_order_id="a", ord_status=status))
+    projection.positions(log.ends)
     projection.apply(log.read)
     other = Projection(database_url, name="other")
 
-    assert other.positions([ENTRIES]) == {ENTRIES: 0}
+    assert other.positions(log.ends) == dict.fromkeys(log.ends, 0)
+    other.apply(log.read[:1])
     other.close()
+
+    assert connection.execute("SELECT ord_status FROM orders").fetchall() == [("FILLED",)]
+    assert tracked(connection, "projector") == log.ends
 
 
 def test_bytes_that_cannot_be_read_become_a_dead_letter_and_the_position_moves_on(

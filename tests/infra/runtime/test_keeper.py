@@ -59,7 +59,7 @@ class Names:
 def follower(
     bench: Bench, loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[], ViewFollower]]:
-    """Return a function that starts a view; in the end its topic is deleted, which ends its thread."""
+    """Return a function that starts a view; a record after the event loop has ended ends its thread too."""
     said: list[str] = []
     monkeypatch.setattr(views, "die", lambda code, why, error: said.append(f"{code} {why}"))
     view = View(
@@ -68,7 +68,8 @@ def follower(
         empty=Names,
     )
     yield lambda: ViewFollower(view, bench.bootstrap, loop)
-    bench.make_topics()
+    loop.close()
+    bench.feed([request(1000)])
     for thread in threading.enumerate():
         if thread.name == "view-run-requests.v1":
             thread.join(30)
@@ -100,10 +101,10 @@ def test_a_bound_that_is_never_reached_is_named(
     follower: Callable[[], ViewFollower],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(views, "REACH_TIMEOUT_S", 0.5)
     bench.feed([request(0)])
     follows = follower()
     loop.run_until_complete(follows.look(looking_until(1)))
+    monkeypatch.setattr(views, "REACH_TIMEOUT_S", 0.1)
     with pytest.raises(TapeError, match=r"wanted \{0: 7\}, stands at \{0: 1\}") as raised:
         loop.run_until_complete(follows.look(looking_until(7)))
     assert raised.value.where == "run-requests.v1"

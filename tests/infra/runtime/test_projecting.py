@@ -108,8 +108,13 @@ def test_an_error_in_writing_ends_the_process_before_a_later_batch_is_written(
 ) -> None:
     keeper = keeper_of(rows, run, batch_max=2)
     rows.troubles = [psycopg.ProgrammingError("no such column")]
-    with pytest.raises(EndedError):
-        run.run(handle(keeper, records(6)))
+
+    async def story() -> None:
+        await handle(keeper, records(6))
+        with pytest.raises(EndedError):
+            await keeper._flushing
+
+    run.run(story())
     assert ended == ["70 writing to PostgreSQL: no such column"]
     assert rows.written == []
 
@@ -132,7 +137,7 @@ def test_while_postgresql_is_away_nothing_is_lost_and_nothing_ends(
 
 @pytest.mark.parametrize("lost", [True, False])
 def test_partitions_can_be_given_up_while_postgresql_is_away(
-    rows: Rows, run: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, lost: bool
+    rows: Rows, run: asyncio.Runner, ended: list[str], monkeypatch: pytest.MonkeyPatch, lost: bool
 ) -> None:
     monkeypatch.setattr(projecting, "DRAIN_TIMEOUT_S", 0.05)
     keeper = keeper_of(rows, run, batch_max=2)
@@ -147,4 +152,5 @@ def test_partitions_can_be_given_up_while_postgresql_is_away(
         await handling
 
     run.run(story())
+    assert ended == []
     assert rows.written in ([], [0, 1], [0])  # what was under way may still arrive; nothing after it

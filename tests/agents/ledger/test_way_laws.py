@@ -1,0 +1,98 @@
+"""Whatever the interleaving of topics, the troubles at the broker and the crashes: nothing lost, nothing doubled."""
+
+from collections import Counter
+from decimal import Decimal
+
+from hypothesis import given as for_all
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from agents.broker.ports import NewOrder, Reply
+from agents.executor import decider as executor
+from agents.gateway import decider as gateway
+from agents.ledger import decider as ledger
+from schemas.execution import LineOutcome
+from schemas.ledger import BooksStatus
+from tests.agents.broker.fake import SILENT, FakeBrokerage, refusal
+from tests.agents.executor.made import ACCOUNT, AS_OF, line, plan, portfolio
+from tests.agents.ledger.bus import Bus
+from tests.agents.ledger.test_way_of_a_run import books_of, check, performer
+
+POLLS = 6
+
+TROUBLES: list[Reply | str] = [
+    SILENT,
+    "lost",
+    refusal(500, 50010000, "no"),
+    refusal(429, 42910000, "no"),
+    Reply(200, '{"id": "61e6', None),
+]
+
+PLANS = {
+    "first": plan(line("AAPL", {"core": 6, "trend": 4}), line("MSFT", {"trend": 7}), name="first"),
+    "second": plan(
+        line("AAPL", {"core": -3}),
+        line("IBM", {"core": 5}),
+        line("MSFT", {"trend": -1}, {"core": 2, "trend": -2}),
+        name="second",
+    ),
+}
+
+
+class World:
+    """A bus and a brokerage that behave as badly as drawn."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self.data = data
+        prices = {"AAPL": Decimal("560.25"), "IBM": Decimal("190.5"), "MSFT": Decimal("30.125")}
+        self.brokerage = FakeBrokerage(prices=prices, fills_at=self.fills_at)
+        self.brokerage.deposit("100000")
+        deciders = {"executor": executor, "gateway": gateway, "ledger": ledger}
+        self.bus = Bus(deciders, performer(self.brokerage), lambda waiting: data.draw(st.sampled_from(waiting)))
+
+    def fills_at(self, order: NewOrder) -> list[Decimal]:
+        """Fill an order in parts, not always whole."""
+        whole = int(order.order_qty)
+        return [Decimal(step) for step in sorted(self.data.draw(st.sets(st.integers(1, whole), max_size=3)))]
+
+    def trouble(self) -> None:
+        """Order a few troubles, and sometimes let the stream fall silent."""
+        for _ in range(self.data.draw(st.integers(0, 3))):
+            request = self.data.draw(st.sampled_from(["submit", "cancel", "order", "fills", "activities", "orders"]))
+            self.brokerage.trouble(request, self.data.draw(st.sampled_from(TROUBLES)))
+        self.brokerage.is_heard = self.data.draw(st.booleans())
+
+    def polls(self) -> None:
+        """Poll until the broker's truth has arrived."""
+        self.brokerage.is_heard = True
+        for _ in range(POLLS):
+            self.bus.performer._watches[ACCOUNT].poll()
+            self.bus.settle()
+
+    def maybe_crash(self) -> None:
+        if self.data.draw(st.booleans()):
+            self.bus.crash(performer(self.brokerage))
+
+
+@settings(max_examples=40, deadline=None)
+@for_all(st.data())
+def test_every_way_ends_with_books_that_equal_the_broker(data: st.DataObject) -> None:
+    world = World(data)
+    for name, made in PLANS.items():
+        world.trouble()
+        world.bus.tell(portfolio(name, symbols=("AAPL", "IBM", "MSFT")), AS_OF)
+        world.maybe_crash()
+        world.polls()
+        assert books_of(world.bus, name).status is BooksStatus.READY
+        world.trouble()
+        world.bus.tell(made, AS_OF)
+        world.maybe_crash()
+        world.polls()
+    world.bus.tell(portfolio("third", symbols=("AAPL",)), AS_OF)
+    world.polls()
+
+    check(world.bus, world.brokerage)
+    assert all(not each.is_open for each in world.brokerage.book.values())
+    outcomes = Counter((each.plan_id, each.symbol) for each in world.bus.said(LineOutcome))
+    assert outcomes == Counter((made.plan_id, each.symbol) for made in PLANS.values() for each in made.lines)
+    world.bus.performer.release(0)

@@ -1,0 +1,32 @@
+"""The demo's market: real sessions, as the calendar has them."""
+
+import warnings
+
+from exchange_calendars import get_calendar
+
+from infra.demo.market import EARLY_CLOSES, HISTORY_SESSIONS, Market
+
+
+def test_every_session_of_the_data_is_one_of_the_exchange_and_none_is_missing() -> None:
+    days = [session.on for session in Market().sessions]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the library calls what a newer pandas deprecates
+        calendar = get_calendar("XNYS", start=days[0], end=days[-1])
+
+    assert days == [session.date() for session in calendar.sessions]
+    assert {session.date().isoformat() for session in calendar.early_closes} == EARLY_CLOSES
+
+
+def test_a_run_is_valued_a_minute_before_its_session_closes() -> None:
+    by_day = {session.on.isoformat(): session for session in Market().sessions}
+
+    assert by_day["2012-12-24"].as_of.isoformat() == "2012-12-24T17:59:00+00:00"
+    assert by_day["2012-07-02"].as_of.isoformat() == "2012-07-02T19:59:00+00:00"
+
+
+def test_the_traded_sessions_follow_the_history_without_a_gap() -> None:
+    history, traded = Market().last(60)
+
+    assert len(history) == HISTORY_SESSIONS
+    assert len(traded) == 60
+    assert [*history, *traded] == list(Market().sessions[-60 - HISTORY_SESSIONS :])

@@ -12,7 +12,7 @@ from infra.runtime.app import TapeApp, run
 from infra.runtime.keeper import DecisionKeeper, Keeper, input_topics
 from infra.runtime.polling import GroupSettings
 from infra.runtime.transactions import TransactionSettings
-from infra.settings import Settings
+from infra.settings import EndpointName, Settings
 from topics.partitioning import partition_of
 
 AGENTS = (
@@ -27,6 +27,10 @@ AGENTS = (
     "broker",
 )
 """Every agent, in the order they are started: the one that takes longest to import last, so that nobody waits for it."""
+
+
+NEEDS: tuple[EndpointName, ...] = ("bootstrap_servers", "database_url")
+"""The registry is not among them: schema ids come from the committed lock."""
 
 
 def declared(name: str) -> Agent:
@@ -113,7 +117,7 @@ def main(name: str) -> None:
         format=f"%(asctime)s %(levelname)s {name} %(name)s: %(message)s",
     )
     try:
-        run(app_of(declared(name), Settings.load()))
+        run(app_of(declared(name), Settings.load(needs=NEEDS)))
     except TapeError as error:
         sys.exit(str(error))
 

@@ -123,8 +123,8 @@ class AccountMemory:
                 self._show(order, report, order_of(part(data, "order")))
             case ReportKind.READ, ReportRequest.FILLS if report.http_status == 200:
                 _executed(order, _by_cum_qty(report.body))
-            case ReportKind.SILENCE, _:
-                order.words = None
+            case (ReportKind.SILENCE, _) | (_, ReportRequest.CANCEL):
+                order.words = None  # whatever the next poll reads is news: a cancellation may have had no effect
             case _, ReportRequest.SUBMIT | ReportRequest.ORDER:
                 self._show(order, report, order_of(fields_of(report.body)))
                 order.is_over = order.is_over or _is_refused(report)

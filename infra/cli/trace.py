@@ -49,20 +49,20 @@ def show(roots: "Sequence[Node]", symbol: str | None = None) -> None:
     if not roots:
         console.print("nothing found: no record in the log has this correlation id")
     for root in roots:
-        picture = Tree(_label(root))
+        picture = Tree(_label(root, symbol))
         stack = [(picture, root)]
         while stack:
             branch, node = stack.pop()
             shown = [child for child in node.children if _concerns(child, symbol)]
-            branches = [(branch.add(_label(child)), child) for child in shown]
+            branches = [(branch.add(_label(child, symbol)), child) for child in shown]
             stack.extend(reversed(branches))
         console.print(picture)
 
 
-def _label(node: "Node") -> "Text":
+def _label(node: "Node", symbol: str | None) -> "Text":
     from rich.text import Text
 
-    return Text.assemble((node.event_type, "bold"), " ", (f"{node.record.place}", "dim"), f" {node.telling}")
+    return Text.assemble((node.event_type, "bold"), " ", (f"{node.record.place}", "dim"), f" {node.telling(symbol)}")
 
 
 def _concerns(node: "Node", symbol: str | None) -> bool:

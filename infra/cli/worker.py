@@ -22,7 +22,7 @@ def worker(
     """Run agents until Ctrl-C: one in this process, several each in a process of its own, restarted when they end."""
     from infra.errors import TapeError
     from infra.settings import Settings
-    from infra.worker import AGENTS, declared, main
+    from infra.worker import AGENTS, NEEDS, declared, main
 
     wanted = list(AGENTS) if every else list(names or ())
     if not wanted:
@@ -31,7 +31,7 @@ def worker(
         declared(name)
     if len(wanted) == 1:
         main(wanted[0])
-    _supervise(wanted, Settings.load().home, with_parent)
+    _supervise(wanted, Settings.load(needs=NEEDS).home, with_parent)
 
 
 def pids_file(home: Path) -> Path:

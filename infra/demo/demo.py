@@ -20,9 +20,9 @@ from infra.embedded.progress import Progress
 from infra.kafka.log import read_all
 from infra.postgres.connection import connect
 from infra.postgres.hashes import ledger_hash
+from infra.postgres.rebuild import rebuild_and_compare
 from infra.postgres.rows.log import PROJECTOR
 from infra.postgres.tracking import tracked
-from infra.postgres.rebuild import rebuild_and_compare
 from infra.replay.service import judged_until, load, replay
 from infra.replay.verdict import Verdict
 from infra.worker import AGENTS, deciding
@@ -132,6 +132,7 @@ class Demo:
         self._control = self.stack.start_simulator(self._wishes.keep, now)
         self._on_progress(Progress(f"starting {len(AGENTS)} agents"))
         self.stack.start_workers(self._wishes.keep)
+        self.stack.up_registry(self._on_progress)
 
     def _trade(self, history: tuple[Session, ...], traded: tuple[Session, ...]) -> tuple[list[UUID], int]:
         driver = Driver(self.stack.stack.bootstrap_servers, self.stack.partitions, self._control)

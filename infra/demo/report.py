@@ -104,8 +104,8 @@ def _next(console: Console, outcome: "Outcome") -> None:
     commands: Sequence[str] = (
         f"{prefix}./tape trace {outcome.example}",
         "./tape replay --all",
-        "./tape kafka console-consumer -- --topic plans.v1 --from-beginning --max-messages 1 "
-        "--formatter-property print.headers=true --formatter-property print.key=true",
+        "./tape kafka console-consumer -- --topic plans.v1 --from-beginning --max-messages 1"
+        + " --formatter-property print.headers=true --formatter-property print.key=true",
     )
     for command in commands:
         console.print(f"  {command}", markup=False)

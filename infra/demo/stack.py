@@ -15,10 +15,10 @@ from infra.cli.worker import pids_file
 from infra.demo.configuration import ACCOUNT, CASH
 from infra.embedded.processes import ProcessIdentity, is_alive, log_tail, spawn, stop
 from infra.embedded.progress import OnProgress, Progress
-from infra.embedded.endpoints import Endpoints
 from infra.embedded.stack import Stack
 from infra.errors import TapeError
 from infra.kafka import admin
+from infra.postgres.migrate import migrate
 from infra.registry import client as registry
 from infra.simulator.client import SimulatorControl
 from infra.simulator.process import SimulatorProcess
@@ -55,22 +55,24 @@ class DemoStack:
         self.background.stop()
         self.stack.destroy()
 
-    def up(self, on_progress: OnProgress) -> Endpoints:
-        """Start the services, make topics, schemas and tables."""
+    def up(self, on_progress: OnProgress) -> None:
+        """Start Kafka and PostgreSQL, make topics and tables; workers need no more, `up_registry` brings the rest."""
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / MARKER).touch()
-        endpoints = self.stack.up(on_progress=on_progress)
-        on_progress(Progress("making topics, schemas and tables"))
+        self.stack.up({"kafka", "postgres"}, on_progress)
+        on_progress(Progress("making topics and tables"))
         admin.apply(self.stack.bootstrap_servers, self.partitions)
-        registry.register(self.stack.registry_url)
-        from infra.postgres.migrate import migrate
-
         migrate(self.stack.database_url)
-        return endpoints
+
+    def up_registry(self, on_progress: OnProgress) -> None:
+        """Start the schema registry and register every schema; the ids are those of the committed lock."""
+        self.stack.up({"registry"}, on_progress)
+        registry.register(self.stack.registry_url)
 
     def start_simulator(self, keep: bool, now: datetime) -> SimulatorControl:
         """Start the local broker, with its clock at `now`."""
-        process = SimulatorProcess(self.home / "simulator", Terms(account_number=ACCOUNT, cash=CASH, now=now), detached=keep)
+        terms = Terms(account_number=ACCOUNT, cash=CASH, now=now)
+        process = SimulatorProcess(self.home / "simulator", terms, detached=keep)
         urls = process.start()
         self.simulator = process
         self.environment |= {

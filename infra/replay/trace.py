@@ -2,8 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
+from schemas.ledger import CASH, STREET, LedgerEntry, Posting
+from schemas.order import OrderIntent
+from schemas.plan import Plan, PlanLine
+from schemas.record import Record
 from topics.codec import Event, UndecodableError, decode
 from topics.wire import Incoming, header_or_none
 
@@ -16,10 +21,9 @@ _TELLING = (
     "exec_type",
     "ord_status",
     "kind",
-    "request",
+    "http_status",
     "outcome",
     "rule",
-    "client_order_id",
     "last_qty",
     "last_px",
     "refusal",
@@ -27,6 +31,7 @@ _TELLING = (
     "reason",
     "detail",
 )
+TEXT_MAX = 60
 
 
 @dataclass
@@ -42,12 +47,20 @@ class Node:
         """Name of the record's type, as its header says."""
         return header_or_none(self.record.headers, "event_type") or "?"
 
-    @property
-    def telling(self) -> str:
-        """Return its most telling fields as `name=value`."""
+    def telling(self, symbol: str | None = None) -> str:
+        """Return its most telling fields as `name=value`; of a plan also the line of `symbol`."""
         if self.event is None:
             return "unreadable"
-        return " ".join(f"{name}={value}" for name, value in _told(self.event))
+        record = self.event.record
+        told = dict(_told(record))
+        if isinstance(record, Plan):
+            told |= {f"line[{line.symbol}]": _line(line) for line in record.lines if line.symbol == symbol}
+        if isinstance(record, OrderIntent):
+            told |= {"side": str(record.order.side), "order_qty": _text(record.order.order_qty)}
+            told |= {"client_order_id": record.client_order_id}
+        if isinstance(record, LedgerEntry):
+            told |= {"shares": ", ".join(_share(each) for each in record.postings if _is_share(each))}
+        return " ".join(f"{name}={value}" for name, value in told.items() if value)
 
     def as_json(self) -> dict[str, Any]:
         """Return the node and what it led to."""
@@ -64,8 +77,7 @@ class Node:
 def tree(records: Sequence[Incoming]) -> list[Node]:
     """Return the roots: records whose cause is not among `records`; children come in order of writing."""
     nodes: dict[str, Node] = {}
-    ordered = sorted(records, key=lambda each: (each.timestamp_ms, each.topic, each.partition, each.offset))
-    for record in ordered:
+    for record in sorted(records, key=_order):
         identity = header_or_none(record.headers, "event_id") or str(record.place)
         nodes.setdefault(identity, Node(record, _event(record)))
     roots: list[Node] = []
@@ -85,6 +97,13 @@ def walked(roots: Sequence[Node], depth: int = 0) -> Iterator[tuple[int, Node]]:
         yield from walked(node.children, depth + 1)
 
 
+def _order(record: Incoming) -> tuple[int, str, int, int, str]:
+    """By time of writing; what was written together stands in the order in which it was decided."""
+    seq, ordinal = (int(header_or_none(record.headers, name) or 0) for name in ("seq", "ordinal"))
+    agent = header_or_none(record.headers, "agent") or ""
+    return record.timestamp_ms, agent, seq, ordinal, str(record.place)
+
+
 def _event(record: Incoming) -> Event | None:
     try:
         return decode(record)
@@ -92,14 +111,30 @@ def _event(record: Incoming) -> Event | None:
         return None
 
 
-def _told(event: Event) -> Iterator[tuple[str, str]]:
-    order = getattr(event.record, "order", None)
+def _told(record: Record) -> Iterator[tuple[str, str]]:
+    order = getattr(record, "order", None)
     for name in _TELLING:
-        value = getattr(event.record, name, None)
-        value = getattr(order, name, None) if value is None and name == "symbol" else value
+        value = getattr(record, name, None)
+        if value is None and name == "symbol":
+            value = getattr(order, name, None)
         if value is not None and value != "":
-            text = format(value.normalize(), "f") if hasattr(value, "normalize") else str(value)
-            yield name, text if len(text) <= 60 else text[:57] + "..."
-    if order is not None and event.record.topic == "order-intents.v1":
-        yield "side", str(order.side)
-        yield "order_qty", format(order.order_qty.normalize(), "f")
+            text = _text(value)
+            yield name, text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"
+
+
+def _text(value: object) -> str:
+    return format(value.normalize(), "f") if isinstance(value, Decimal) else str(value)
+
+
+def _line(line: PlanLine) -> str:
+    rule = f" {line.rule}" if line.rule else ""
+    crossed = f", {_text(line.cross_quantity)} crossed" if line.cross_quantity else ""
+    return f"{line.action} {_text(line.quantity)}{crossed}, {line.status}{rule}"
+
+
+def _is_share(posting: Posting) -> bool:
+    return posting.commodity != CASH and posting.owner != STREET
+
+
+def _share(posting: Posting) -> str:
+    return f"{posting.owner} {posting.amount.normalize():+f}"

@@ -32,7 +32,10 @@ class FakeOrder:
 
 @dataclass
 class FakeBrokerage:
-    """One account. `fills_at` lists the cumulative quantities at which a new order is filled; None fills it whole."""
+    """One account. `fills_at` lists the cumulative quantities at which a new order is filled at once.
+
+    `deliveries` says how often the stream sends its next message; `is_heard` whether it sends any.
+    """
 
     cash: Decimal = Decimal(100_000)
     prices: dict[str, Decimal] = field(default_factory=dict)
@@ -44,6 +47,7 @@ class FakeBrokerage:
     posts: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     is_heard: bool = True
+    deliveries: Callable[[], int] = lambda: 1
     ticks: int = 0
     on_message: Callable[[str], None] | None = None
     on_gap: Callable[[str], None] | None = None
@@ -198,7 +202,8 @@ class FakeBrokerage:
         execution_id = str(derived("execution", order.new.client_order_id, event, order.filled_qty))
         data = {"event": event, "execution_id": execution_id, "order": self._shown(order), **more}
         data["timestamp"] = self._tick()
-        self.on_message(json.dumps({"stream": "trade_updates", "data": data}))
+        for _ in range(self.deliveries()):
+            self.on_message(json.dumps({"stream": "trade_updates", "data": data}))
 
     def _after(self, after: datetime | None) -> list[dict[str, Any]]:
         def at(row: dict[str, Any]) -> datetime:

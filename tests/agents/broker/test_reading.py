@@ -19,7 +19,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @for_all(st.lists(st.dictionaries(st.text(), JSON, max_size=3), max_size=4), st.sampled_from([None, 1]))
 def test_rows_keep_their_text(rows: list[dict[str, Any]], indent: int | None) -> None:
     body = json.dumps(rows, indent=indent)

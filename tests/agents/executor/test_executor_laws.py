@@ -86,7 +86,7 @@ class Market:
         assert self.story.when(made).said == ()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @for_all(st.data())
 def test_every_line_ends_once_sells_come_first_and_nothing_is_left_open(data: st.DataObject) -> None:
     market = Market(data)

@@ -67,7 +67,7 @@ def run(reports: Sequence[Record]) -> tuple[Story, list[Record]]:
     return story, said
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @for_all(st.data())
 def test_every_execution_is_booked_once_in_cumulative_order_and_the_end_is_right(data: st.DataObject) -> None:
     steps, end = data.draw(truths())
@@ -85,7 +85,7 @@ def test_every_execution_is_booked_once_in_cumulative_order_and_the_end_is_right
         assert each.leaves_qty == (0 if is_over else each.order.order_qty - each.cum_qty)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @for_all(st.data())
 def test_said_twice_is_said_once(data: st.DataObject) -> None:
     steps, end = data.draw(truths())
@@ -97,7 +97,7 @@ def test_said_twice_is_said_once(data: st.DataObject) -> None:
     assert _steps(twice) == _steps(once)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @for_all(st.data())
 def test_whatever_the_broker_says_an_order_is_never_sent_or_canceled_without_end(data: st.DataObject) -> None:
     steps, end = data.draw(truths())

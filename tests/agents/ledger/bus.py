@@ -31,7 +31,8 @@ Choose = Callable[[Sequence[Queue]], Queue]
 class Bus:
     """A log, the deciders that live on it, and the broker's hands.
 
-    Records are delivered in the order of the log, unless `choose` picks the reader and topic that go next.
+    Records are delivered in the order of the log, unless `choose` picks the reader and topic that go next. `dies` may
+    return the next performer, after the present one has acted and before what it reports was published.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Bus:
         self.queues: dict[Queue, deque[int]] = {}
         self.unasked: queue.Queue[Fact] = queue.Queue()
         self._choose = choose
+        self.dies: Callable[[], BrokerPerformer | None] = lambda: None
         performer.take_over(0, (), self.unasked.put)
 
     def tell(self, record: Record, at: datetime) -> None:
@@ -78,7 +80,6 @@ class Bus:
 
     def crash(self, performer: BrokerPerformer) -> None:
         """Let all agents start again from what they have published."""
-        self.performer.release(0)
         for name, decider in self.deciders.items():
             own = [record for _, record in self.log if BY_RECORD[type(record)].producer == name]
             with localcontext(CONTEXT):
@@ -86,16 +87,26 @@ class Bus:
                 for record in own:
                     state = decider.evolve(state, record)
             assert state == self.states[name]
-        self.performer = performer
-        own_facts = [each for each in self.log if BY_RECORD[type(each[1])].producer == "broker"]
-        performer.take_over(0, own_facts, self.unasked.put)
+        self._hand_over(performer)
 
     def said(self, kind: type[RecordT]) -> list[RecordT]:
         """Return all records of one kind, in order."""
         return [record for _, record in self.log if isinstance(record, kind)]
 
+    def _hand_over(self, heir: BrokerPerformer) -> None:
+        """Unasked facts that were said before are published all the same: they were on their way."""
+        self.performer.release(0)
+        self._waiting()
+        self.performer = heir
+        heir.take_over(
+            0, [each for each in self.log if BY_RECORD[type(each[1])].producer == "broker"], self.unasked.put
+        )
+
     def _deliver(self, name: str, envelope: Envelope, record: Record) -> None:
         message = Message(record, envelope.event_id, envelope.correlation_id, envelope.occurred_at)
+        if name == "broker" and (heir := self.dies()) is not None:
+            self.performer.perform(message)
+            self._hand_over(heir)
         if name == "broker":
             for fact in self.performer.perform(message):
                 self._publish(fact)

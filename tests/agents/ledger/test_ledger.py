@@ -342,7 +342,7 @@ def facts(draw: st.DrawFn) -> list[Record]:
     return mixed
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @for_all(facts())
 def test_every_entry_balances_and_strategies_together_are_the_account(told: list[Record]) -> None:
     story, said = opened(), list[Record](opened().said)

@@ -101,7 +101,7 @@ def test_more_than_was_wished_is_not_split(allocated: Shares) -> None:
         split(shares(core="1", trend="1"), allocated, Decimal(1))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @for_all(lines())
 def test_parts_sum_up_are_never_taken_back_and_end_at_the_wishes(line: tuple[Shares, list[Decimal]]) -> None:
     wishes, executions = line
@@ -115,7 +115,7 @@ def test_parts_sum_up_are_never_taken_back_and_end_at_the_wishes(line: tuple[Sha
     assert before == wishes
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @for_all(lines(units=("1",)))
 def test_nobody_is_ever_a_whole_unit_off_the_due(line: tuple[Shares, list[Decimal]]) -> None:
     wishes, executions = line
@@ -126,7 +126,7 @@ def test_nobody_is_ever_a_whole_unit_off_the_due(line: tuple[Shares, list[Decima
             assert abs(has[owner] * whole - executed_so_far * wish) < whole
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @for_all(lines(), st.randoms(use_true_random=False))
 def test_the_order_in_which_strategies_are_named_changes_nothing(
     line: tuple[Shares, list[Decimal]], shuffled: st.DataObject
@@ -138,7 +138,7 @@ def test_the_order_in_which_strategies_are_named_changes_nothing(
     assert filled({name: wishes[name] for name in names}, executions) == filled(wishes, executions)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @for_all(st.data())
 def test_units_may_change_on_the_way_and_the_sums_stay_exact(data: st.DataObject) -> None:
     wishes = {

@@ -80,7 +80,7 @@ def _exit_code(nursery: "subprocess.Popen[str]") -> int:
 def test_a_projecting_process_killed_at_random_moments_loses_and_doubles_nothing(
     database_url: str, connection: Connection, tmp_path: Path
 ) -> None:
-    log = _story(250)
+    log = _story(150)
     moments = random.Random(20120601)
     kills = 0
     with _nursery(database_url, log, tmp_path) as nursery:
@@ -239,11 +239,11 @@ def _kill_projecting_backend(database_url: str) -> None:
 def test_postgresql_crashing_in_the_middle_of_its_work_loses_and_doubles_nothing(own_stack: Stack) -> None:
     url = own_stack.database_url
     migrate(url)
-    log = _story(200)
+    log = _story(120)
     projection = Projection(url)
     projection.positions(log.ends)
     batches = [log.read[start : start + 2] for start in range(0, len(log.read), 2)]
-    moments = {number: Event() for number in (20, 60, 100, 140, 180)}
+    moments = {number: Event() for number in (20, 60, 100)}
 
     def project() -> None:
         for number, batch in enumerate(batches):

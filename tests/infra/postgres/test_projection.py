@@ -1,5 +1,9 @@
 """Rows and positions move together; a record counts once whoever gives it however often."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
 import psycopg
 import pytest
 
@@ -39,12 +43,19 @@ def test_rows_and_position_of_a_batch_are_written_together(projection: Projectio
     assert _count(connection, "log_index") == 3
 
 
+@contextmanager
+def _hidden(connection: Connection, table: str) -> Iterator[None]:
+    """Take a table away for a while, so that writing to it fails."""
+    connection.execute(f"ALTER TABLE {table} RENAME TO hidden")
+    yield
+    connection.execute(f"ALTER TABLE hidden RENAME TO {table}")
+
+
 def test_a_batch_that_fails_leaves_neither_rows_nor_position(projection: Projection, connection: Connection) -> None:
     log = _trades(3)
     projection.positions([ENTRIES])
-    connection.execute("DROP TABLE ledger_postings CASCADE")
 
-    with pytest.raises(psycopg.errors.UndefinedTable):
+    with _hidden(connection, "ledger_postings"), pytest.raises(psycopg.errors.UndefinedTable):
         projection.apply(log.read)
 
     assert tracked(connection, "projector") == {ENTRIES: 0}
@@ -83,7 +94,7 @@ def test_a_second_entry_under_a_taken_id_adds_not_even_the_postings_the_first_di
 ) -> None:
     log = Log()
     first = trade("momentum", "AAPL", "3", "10.5")
-    longer = (*((each.owner, each.commodity, each.amount) for each in first.postings), ("extra", "USD", first.cum_qty))
+    longer = (*((each.owner, each.commodity, each.amount) for each in first.postings), ("extra", "USD", Decimal(1)))
     log.say(first)
     log.say(entry(EntryKind.FILL, longer, first.entry_id))
     projection.positions([ENTRIES])
@@ -136,10 +147,8 @@ def test_a_later_batch_instead_of_the_one_that_failed_is_refused(
 ) -> None:
     log = _trades(4)
     projection.positions([ENTRIES])
-    connection.execute("ALTER TABLE ledger_postings RENAME TO hidden")
-    with pytest.raises(psycopg.errors.UndefinedTable):
+    with _hidden(connection, "ledger_postings"), pytest.raises(psycopg.errors.UndefinedTable):
         projection.apply(log.read[:2])
-    connection.execute("ALTER TABLE hidden RENAME TO ledger_postings")
 
     with pytest.raises(RuntimeError, match="expected the batch that failed, from offset 0"):
         projection.apply(log.read[2:])

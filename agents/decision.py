@@ -21,7 +21,7 @@ from schemas.quantities import CONTEXT
 from schemas.record import Envelope, Record
 from topics.codec import Event, UndecodableError, cause_of_unreadable, decode, decode_value, encode
 from topics.registry import BY_NAME, BY_RECORD, Topic
-from topics.wire import Incoming, Outgoing, Standing, identity_headers, sealed, standing_headers
+from topics.wire import Incoming, Outgoing, Standing, header_block, identity_headers, sealed, standing_headers
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def read(incoming: Incoming, agent: str) -> Event | Draft:
             error=error.error,
             raw_key=incoming.key,
             raw_value=incoming.value,
-            raw_headers=_block(incoming),
+            raw_headers=header_block(incoming.headers),
         )
         return _draft(agent, cause, 0, letter)
 
@@ -90,8 +90,10 @@ def agent_version(name: str) -> str:
     """Return the agent's version: a hash over the sources its decisions follow from."""
     digest = hashlib.sha256()
     folders = (Path(agents.__file__).parent / name, Path(schemas.__file__).parent)
-    for file in (path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in (".py", ".avsc")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())  # dst-ok: a header, no decision reads it
+    for folder in folders:
+        for path in (each for each in sorted(folder.rglob("*")) if each.suffix in (".py", ".avsc")):
+            within = path.relative_to(folder.parent).as_posix()
+            digest.update(f"{within}\0".encode() + path.read_bytes())  # dst-ok: a header, no decision reads it
     return digest.hexdigest()[:12]
 
 
@@ -115,8 +117,3 @@ def _stamp(draft: Draft, partition: int, standing: Standing, ordinal: int, count
     )
     key = draft.topic.key_of(draft.record).encode()
     return sealed(draft.topic.name, partition, key, draft.value(), headers)
-
-
-def _block(incoming: Incoming) -> bytes:
-    parts = (part for name, value in incoming.headers for part in (name.encode(), value or b""))
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)

@@ -26,7 +26,7 @@ AGENTS = (
     "projector",
     "broker",
 )
-"""Every agent, in the order they are started: the one that takes longest to import last, so that nobody waits for it."""
+"""Every agent, in the order they are started: the one that takes longest to import comes last."""
 
 
 NEEDS: tuple[EndpointName, ...] = ("bootstrap_servers", "database_url")

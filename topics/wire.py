@@ -122,6 +122,12 @@ def _flat(headers: Headers) -> Iterable[bytes]:
             yield value
 
 
+def header_block(headers: Headers) -> bytes:
+    """Return headers as one block, names and values in turn, each with its length in four bytes in front."""
+    parts = (part for name, value in headers for part in (name.encode(), value or b""))
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
 def chain_hash(hashes: Iterable[str]) -> str:
     """Return the hash of a decision: over the hashes of its events in order. The next decision carries it as `prev`."""
     return hashlib.sha256("".join(hashes).encode()).hexdigest()

@@ -167,7 +167,7 @@ class Bench:
 
 
 def hop_latencies(history: History) -> Iterator[float]:
-    """Yield seconds between an event being appended and what it caused being appended, over all agents but the broker."""
+    """Yield seconds from the append of an event to the append of what it caused, for all agents but the broker."""
     appended = {_id(record): record for records in history.by_partition.values() for record in records}
     for record in appended.values():
         cause = appended.get(header_or_none(record.headers, "causation_id") or "")

@@ -66,6 +66,7 @@ class Probe:
 
     def close(self) -> None:
         """Stop reading."""
+        self._producer.flush()
         self._consumer.close()
 
     def _send(self, record: Outgoing) -> None:
@@ -77,9 +78,8 @@ class Probe:
         first = self._consumer.poll(timeout_s)
         if first is None:
             return
-        for message in (first, *self._consumer.consume(1000, 0)):
-            if not end_reached(message):
-                came.append(time.perf_counter())
+        messages = (first, *self._consumer.consume(1000, 0))
+        came.extend(time.perf_counter() for message in messages if not end_reached(message))
 
 
 def _at(ordered: Sequence[float], share: float) -> float:

@@ -101,11 +101,11 @@ def _books(console: Console, outcome: "Outcome") -> None:
 def _next(console: Console, outcome: "Outcome") -> None:
     _heading(console, 6, "Try next")
     prefix = "" if outcome.wishes.keep else "./tape up && "
+    properties = "--formatter-property print.headers=true --formatter-property print.key=true"
     commands: Sequence[str] = (
         f"{prefix}./tape trace {outcome.example}",
         "./tape replay --all",
-        "./tape kafka console-consumer -- --topic plans.v1 --from-beginning --max-messages 1"
-        + " --formatter-property print.headers=true --formatter-property print.key=true",
+        f"./tape kafka console-consumer -- --topic plans.v1 --from-beginning --max-messages 1 {properties}",
     )
     for command in commands:
         console.print(f"  {command}", markup=False)

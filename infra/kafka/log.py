@@ -18,7 +18,7 @@ _BATCH = 1000
 
 def incoming(message: Message) -> Incoming:
     """Return a confluent message as our own type; a header without a value counts as empty."""
-    headers = tuple((name, _bytes(value)) for name, value in message.headers() or ())
+    headers = tuple((str(each[0]), _bytes(each[1])) for each in message.headers() or ())
     partition, offset = message.partition(), message.offset()
     topic, timestamp_ms = message.topic(), message.timestamp()[1]
     if topic is None or partition is None or offset is None:

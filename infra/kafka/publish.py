@@ -1,4 +1,4 @@
-"""Publishing from outside the agents: market data, run requests, clock readings. Idempotent, awaited, never transactional.
+"""Publishing from outside the agents: market data, run requests, clock readings. Idempotent and awaited.
 
 What comes from outside starts a chain of causes: it is its own causation, and has no place in an agent's sequence.
 """
@@ -15,6 +15,9 @@ from topics.partitioning import partition_for
 from topics.registry import BY_RECORD
 from topics.wire import Outgoing, identity_headers, sealed
 
+#: What the topics allow (infra.kafka.admin); the client's own default is 1 MB, less than a large plan.
+RECORD_BYTES_MAX = 8 * 1024 * 1024
+
 
 class Publisher:
     """Produces records of the outside to their topics; `flush` returns when the broker has all of them."""
@@ -29,13 +32,16 @@ class Publisher:
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 1,
+                "message.max.bytes": RECORD_BYTES_MAX,
                 "delivery.timeout.ms": 30_000,
                 "socket.nagle.disable": True,
                 "log_level": 2,
             }
         )
 
-    def publish(self, record: Record, event_id: UUID, occurred_at: datetime, correlation_id: UUID | None = None) -> None:
+    def publish(
+        self, record: Record, event_id: UUID, occurred_at: datetime, correlation_id: UUID | None = None
+    ) -> None:
         """Hand over one record; `event_id` derives from what it stands for, so saying it twice is saying it once."""
         outgoing = from_outside(record, event_id, occurred_at, correlation_id, self._partitions, self._name)
         self._producer.produce(

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
 
 from infra.errors import TapeError
 from infra.runtime.exits import CRASHED
@@ -79,7 +78,7 @@ def preload() -> None:
     gc.freeze()  # keeps the shared pages shared: the collector would touch every object
 
 
-def launch(run: Callable[[str], NoReturn | None], name: str, log: Path, environment: Mapping[str, str]) -> Forked:
+def launch(run: Callable[[str], None], name: str, log: Path, environment: Mapping[str, str]) -> Forked:
     """Fork a worker that calls `run(name)` in a session of its own, with its outputs appended to `log`."""
     if threading.active_count() > 1:
         raise TapeError(f"a worker can only be forked from one thread, there are {threading.active_count()}")

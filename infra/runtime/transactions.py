@@ -22,6 +22,9 @@ _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRO
 #: Records in one transaction at most: bounds the time a reader waits behind it (500 records commit in < 20 ms).
 BATCH_RECORDS_MAX = 500
 
+#: What the topics allow, dead letters being the largest (infra.kafka.admin); the client's own default is 1 MB.
+RECORD_BYTES_MAX = 9 * 1024 * 1024
+
 
 @dataclass(frozen=True)
 class TransactionSettings:
@@ -41,6 +44,7 @@ def transactional_producer(settings: TransactionSettings, transactional_id: str)
             "transactional.id": transactional_id,
             "transaction.timeout.ms": settings.transaction_timeout_ms,
             "delivery.timeout.ms": settings.delivery_timeout_ms,
+            "message.max.bytes": RECORD_BYTES_MAX,
             "acks": "all",
             "enable.idempotence": True,
             "linger.ms": 0,

@@ -6,7 +6,7 @@ from infra.postgres.table import Facts, Row, Rows, Said, table
 from schemas.dead_letter import DeadLetter, Unreadable
 from schemas.record import Record
 from topics.codec import UndecodableError, cause_of_unreadable, decode
-from topics.wire import Incoming, header_or_none
+from topics.wire import Incoming, header_block, header_or_none
 
 PROJECTOR = "projector"
 
@@ -71,14 +71,9 @@ def kept_apart(incoming: Incoming, unreadable: Unreadable, error: str) -> Row:
         error=error,
         raw_key=incoming.key,
         raw_value=incoming.value,
-        raw_headers=_header_block(incoming),
+        raw_headers=header_block(incoming.headers),
     )
     return DEAD_LETTERS.row(Said(incoming, cause_of_unreadable(incoming), letter))
-
-
-def _header_block(incoming: Incoming) -> bytes:
-    parts = (part for name, value in incoming.headers for part in (name.encode(), value or b""))
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 def _number(text: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The main job, whole, and every command of the README on what it leaves: real Kafka, registry, PostgreSQL and simulator."""
+"""The main job, whole, and every command of the README on what it leaves; all of it real but the broker."""
 
 import json
 import os

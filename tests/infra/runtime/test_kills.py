@@ -61,7 +61,7 @@ def storm(bench: Bench, portions: Sequence[Sequence[Record]], seed: int):
         for partition in range(bench.partitions):
             yield bench.feed(portion, partition, salt=str(partition))
         if chance.random() < 0.75:
-            until("the worker has said something", lambda: bench.written() > before)  # noqa: B023
+            until("it has said something", lambda: bench.written() > before or not worker.is_running)  # noqa: B023
         worker.process.join(chance.uniform(0, 0.15))
         assert worker.kill() == KILLED, worker.text
     last = bench.worker()

@@ -23,19 +23,19 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.fed = 0
         self.number = 0
 
-    @rule(kind=st.sampled_from(["run", "silent", "again", "reading"]), back=st.integers(0, 3))
-    def feed(self, kind: str, back: int) -> None:
-        about = max(0, self.number - back)
-        if kind == "reading":
-            self.log.feed([reading(about)])
-        elif kind == "again":
-            self.log.feed([request(about)])
-        else:
-            self.log.feed([request(self.number, kind)])
-            self.number += 1
-        self.fed += 1
+    @rule(kinds=st.lists(st.sampled_from(["run", "reading", "run", "again", "silent"]), min_size=1, max_size=6))
+    def feed(self, kinds: list[str]) -> None:
+        for kind in kinds:
+            if kind == "reading":
+                self.log.feed([reading(max(0, self.number - 1))])
+            elif kind == "again":
+                self.log.feed([request(max(0, self.number - 2))])
+            else:
+                self.log.feed([request(self.number, kind)])
+                self.number += 1
+        self.fed += len(kinds)
 
-    @rule(topic=st.sampled_from(INPUTS), count=st.integers(1, 4))
+    @rule(topic=st.sampled_from(INPUTS), count=st.integers(1, 6))
     def judge(self, topic: str, count: int) -> None:
         for _ in range(count):
             self.worker.judge_next(topic)
@@ -68,7 +68,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.worker.close()
 
 
-AnyInterleaving.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnyInterleaving.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 TestAnyInterleaving = AnyInterleaving.TestCase
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infra.background import Background
 from infra.embedded.endpoints import Endpoints, endpoints_of
 from infra.embedded.folders import default_cache, default_home
 from infra.embedded.progress import Progress
@@ -133,7 +134,8 @@ def _without_password(url: str | None) -> str | None:
 
 def down(services: Only = None, quiet: Quiet = False) -> None:
     """Stop what tape up started on this machine, and nothing else; the data and the ports stay for next time."""
-    stopped = _stack().down(_services(services))
+    beside = () if services else Background(default_home()).stop()
+    stopped = (*beside, *_stack().down(_services(services)))
     if not quiet:
         print(f"stopped {', '.join(stopped)}" if stopped else "nothing of ours was running")
 
@@ -150,6 +152,8 @@ def status(as_json: Json = False) -> None:
             memory = f"{row.rss_bytes // MEBIBYTE} MiB" if row.rss_bytes else "-"
             ports = " ".join(f"{name}={port}" for name, port in row.ports.items())
             print(f"{row.name:<10}{state:<12}{row.pid or '-':<9}{memory:<9}{ports or '-'}")
+        for name, identity in Background(default_home()).running().items():
+            print(f"{name:<10}{'running':<12}{identity.pid:<9}")
     if not all(row.is_ready for row in rows):
         raise typer.Exit(EXIT_NOT_ALL_READY)
 
@@ -218,5 +222,6 @@ def reset(yes: Annotated[bool, typer.Option("--yes", help="Really delete; there 
             where=str(home),
             next_command="tape reset --yes",
         )
+    Background(home).stop()
     _stack().destroy()
     print(f"deleted {home}")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from filelock import FileLock, Timeout
+
 from infra.clock import seconds
 from infra.demo.broker_truth import broker_truth
 from infra.demo.driver import Driver
@@ -17,6 +19,7 @@ from infra.demo.market import Market, Session
 from infra.demo.reckoning import Reckoning
 from infra.demo.stack import DemoStack, wait_until
 from infra.embedded.progress import Progress
+from infra.errors import TapeError
 from infra.kafka.log import read_all
 from infra.postgres.connection import connect
 from infra.postgres.hashes import ledger_hash
@@ -108,7 +111,18 @@ class Demo:
         self._seconds: dict[str, float] = {}
 
     def run(self) -> Outcome:
-        """Do all of it; raises TapeError when a part does not come up or a run does not end."""
+        """Do all of it; raises TapeError when a part does not come up, a run does not end, or another demo is at it."""
+        home = self._wishes.home
+        home.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(home.with_name(f"{home.name}.demo.lock"), timeout=0):
+                return self._run_and_leave()
+        except Timeout as error:
+            raise TapeError(
+                "another demo is running here", where=str(home), next_command="wait for it, or set TAPE_HOME"
+            ) from error
+
+    def _run_and_leave(self) -> Outcome:
         try:
             outcome = self._run()
         except BaseException:

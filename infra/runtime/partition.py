@@ -13,7 +13,7 @@ from typing import Any
 from agents.decider import Message
 from agents.decision import Draft, agent_version, as_recorded, drafts, evolved, read, stamped
 from agents.declaration import Agent, Fact, Performer
-from infra.runtime.recovery import Recovered
+from infra.runtime.recovery import OUTSIDE, Recovered
 from infra.runtime.transactions import Committer
 from schemas.record import Record
 from topics.codec import Event
@@ -184,7 +184,7 @@ class PerformingPartition(AgentPartition):
 
     def _unasked(self, fact: Fact) -> None:
         if not self._given_up:
-            self._publish((_draft(fact),), f"outside:{fact.envelope.event_id}")
+            self._publish((_draft(fact),), f"{OUTSIDE}{fact.envelope.event_id}")
 
 
 def _draft(fact: Fact) -> Draft:

@@ -4,7 +4,7 @@ The fold refuses a gap: a missing decision, a missing record of a decision or a 
 a state with a hole in it would decide differently from what the log says.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,10 @@ from agents.decision import evolved
 from infra.errors import TapeError
 from schemas.record import Record
 from topics.codec import Event, UndecodableError, decode
-from topics.wire import GENESIS, Incoming, Partition, chain_hash, header, header_or_none, parse_positions
+from topics.wire import GENESIS, Incoming, Partition, Place, chain_hash, header, header_or_none, parse_positions
+
+#: What the cause of an unasked fact begins with; any other cause is a place in the log.
+OUTSIDE = "outside:"
 
 
 @dataclass(frozen=True)
@@ -55,18 +58,24 @@ def own(records: Iterable[Incoming], agent: str) -> Iterator[Incoming]:
 
 
 def decisions(records: Iterable[Incoming]) -> Iterator[Decision]:
-    """Yield an agent-partition's decisions in order; raises LogDamagedError at the first gap, fork or broken link."""
+    """Yield an agent-partition's decisions in order.
+
+    Raises LogDamagedError at the first gap, fork, broken link, or position that goes back.
+    """
     by_seq: dict[int, list[Incoming]] = {}
     for record in records:
         by_seq.setdefault(_number(record, "seq"), []).append(record)
     prev = GENESIS
+    before: dict[Partition, int] = {}
     for expected, seq in enumerate(sorted(by_seq), start=1):
         decision = _whole(by_seq[seq])
         if seq != expected:
             raise _damaged(decision.records[0], "seq", str(expected), str(seq), "a decision is missing")
         if decision.prev != prev:
             raise _damaged(decision.records[0], "prev", prev, decision.prev, "the chain is broken")
+        _check_forward(decision, before)
         prev = decision.hash
+        before |= decision.inputs
         yield decision
 
 
@@ -100,6 +109,26 @@ def _whole(records: list[Incoming]) -> Decision:
         )
     except (KeyError, ValueError) as error:
         raise _lost(first, error) from error
+
+
+def _check_forward(decision: Decision, before: Mapping[Partition, int]) -> None:
+    """Refuse an input decided twice; such a log would replay without a difference."""
+    judged = dict(decision.inputs)
+    if not decision.cause.startswith(OUTSIDE):
+        cause = _place(decision)
+        judged[cause.topic, cause.partition] = cause.offset
+    for where, offset in judged.items():
+        if offset < before.get(where, 0):
+            place = f"{where[0]}/{where[1]}"
+            why = "an input was judged twice"
+            raise _damaged(decision.records[0], f"position of {place}", f"{before[where]} or more", str(offset), why)
+
+
+def _place(decision: Decision) -> Place:
+    try:
+        return Place.parse(decision.cause)
+    except ValueError as error:
+        raise _lost(decision.records[0], error, f"header cause {decision.cause}: ") from error
 
 
 def _number(record: Incoming, name: str) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -162,13 +163,19 @@ def shape(page: str) -> list[str]:
     return [found.group(1).strip() for line in page.splitlines() if (found := wanted.match(line))]
 
 
-def test_the_page_of_the_readme_is_the_page_a_person_sees(tmp_path: Path) -> None:
-    done = tape(tmp_path, "demo", "--sessions", "2")
+def test_a_kept_demo_shows_the_readmes_page_goes_on_running_and_ends_with_down(tmp_path: Path) -> None:
+    done = tape(tmp_path, "demo", "--sessions", "2", "--keep")
     try:
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         assert "everything holds" in done.stdout
         transcript = README.partition("<!-- demo:begin -->")[2].partition("<!-- demo:end -->")[0]
         assert shape(transcript) == shape(done.stdout)
+
+        pids = json.loads((tmp_path / "workers.json").read_text(encoding="utf-8"))
+        assert all(psutil.pid_exists(pid) for pid in pids.values())
+        stopped = tape(tmp_path, "down").stdout
+        assert {"workers", "simulator", "kafka", "registry", "postgres"} <= set(re.findall(r"[a-z]+", stopped))
+        assert not any(psutil.pid_exists(pid) for pid in pids.values())
     finally:
         tape(tmp_path, "reset", "--yes")
 

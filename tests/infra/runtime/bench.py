@@ -177,6 +177,11 @@ class Bench:
         found = self._asker.committed(wanted, timeout=PATIENCE_S)
         return {(each.topic, each.partition): max(0, each.offset) for each in found}
 
+    def show(self, positions: Mapping[Partition, int]) -> None:
+        """Move the group's positions, as an operator could."""
+        offsets = [TopicPartition(topic, number, offset) for (topic, number), offset in positions.items()]
+        self._asker.commit(offsets=offsets, asynchronous=False)
+
     def judged(self, worker: Worker | None = None) -> None:
         """Wait until every input is judged, and everything decided is committed."""
         ends = self.ends()

@@ -108,6 +108,24 @@ def test_a_worker_whose_supervisor_is_gone_before_it_is_up_ends_too(bench: Bench
     assert bench.worker(**{SUPERVISOR_PID: str(os.getpid())}).wait() == ORPHANED  # not its parent
 
 
+def test_positions_that_somebody_moved_in_the_group_change_nothing(bench: Bench) -> None:
+    fed = bench.feed(request(number) for number in range(30))
+    first = bench.worker(TOY_INSTANCE="")  # its place in the group goes with it
+    bench.judged(first)
+    first.stop()
+    fed += bench.feed(request(number) for number in range(30, 40))
+    bench.show(bench.ends())
+    second = bench.worker(TOY_INSTANCE="")
+    until("all is said", lambda: len(bench.decisions()) == 40)
+    second.stop()
+    bench.show(dict.fromkeys(bench.ends(), 0))
+    third = bench.worker(TOY_INSTANCE="")
+    bench.judged(third)
+    assert third.stop() == 0
+    assert bench.said() == undisturbed(fed)
+    bench.check()
+
+
 def _unblocked(block: bytes) -> list[tuple[str, bytes]]:
     parts: list[bytes] = []
     while block:

@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from infra.runtime.exits import CRASHED, FENCED
 from tests.infra.runtime.bench import Bench, undisturbed, until
 from tests.infra.runtime.toy import inputs, request
@@ -41,10 +43,11 @@ def test_a_worker_that_vanishes_is_replaced_when_its_session_ends(bench: Bench) 
     bench.check()
 
 
-def test_a_former_owner_that_wakes_up_after_its_replacement_is_refused(bench: Bench) -> None:
+@pytest.mark.parametrize("place", ["begin", "produced"])
+def test_a_former_owner_that_wakes_up_after_its_replacement_is_refused(bench: Bench, place: str) -> None:
     fed = bench.feed(request(number) for number in range(200))
-    sleeper = bench.worker(TOY_AT="produced:3:SIGSTOP", TOY_SLOW_S="0.001", **DYNAMIC)
-    until("it has stopped with a transaction open", lambda: sleeper.is_stopped)
+    sleeper = bench.worker(TOY_AT=f"{place}:3:SIGSTOP", TOY_SLOW_S="0.001", **DYNAMIC)
+    until("it has stopped in the middle of a transaction", lambda: sleeper.is_stopped)
     successor = bench.worker(**DYNAMIC)
     bench.judged(successor)
     fed += bench.feed(request(number) for number in range(200, 260))

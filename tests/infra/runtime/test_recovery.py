@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from infra.runtime.recovery import LogDamagedError, recovered
-from tests.infra.runtime.paper import INPUTS, Log, resealed, with_header, written
-from tests.infra.runtime.toy import AGENT, State, inputs, request
+from tests.infra.runtime.paper import INPUTS, Log, PaperWorker, resealed, with_header, written
+from tests.infra.runtime.toy import AGENT, State, inputs, reading, request
 from topics.wire import GENESIS, header
 
 
@@ -88,6 +88,22 @@ def test_a_forged_decision_breaks_the_chain_of_the_next(log: Log) -> None:
     with pytest.raises(LogDamagedError, match="the chain is broken: prev expected") as raised:
         log.recovered()
     assert f"seq {int(header(record.headers, 'seq')) + 1}" in raised.value.where
+
+
+@pytest.mark.parametrize("forgotten", ["run-requests.v1", "clock-readings.v1"])
+def test_an_input_that_was_decided_twice_is_named(forgotten: str) -> None:
+    log = Log()
+    log.feed([request(0), reading(0)])
+    worker = PaperWorker(log)
+    worker.finish()
+    log.feed([reading(0)])
+    worker.partition.positions[forgotten, 0] = 0  # as a runtime that starts at the wrong place would have it
+    worker.loop.run_until_complete(worker.partition.handle(log.of("clock-readings.v1")[0]))
+    worker.judge_next("clock-readings.v1")
+    worker.commit(2)
+    worker.close()
+    with pytest.raises(LogDamagedError, match=f"judged twice: position of {forgotten}/0 expected 1 or more, was 0"):
+        log.recovered()
 
 
 def test_an_altered_record_is_refused_with_both_hashes(log: Log) -> None:

@@ -165,7 +165,7 @@ def _end(order: Order, said: Heard) -> list[Record]:
         return []
     executed, status = said.order.filled_qty, said.order.status
     if executed > order.terms.order_qty or (status == "filled" and executed <= order.cum_qty):
-        return _contradiction(order, f"{status} with {executed} of {order.terms.order_qty} executed")
+        return _contradiction(order, f"{status} with {executed:f} of {order.terms.order_qty:f} executed")
     if executed <= order.cum_qty:
         exec_type, ended = ENDS[status]
         broker_order_id = said.order.broker_order_id
@@ -177,7 +177,7 @@ def _end(order: Order, said: Heard) -> list[Record]:
 
 
 def _query_hole(order: Order, executed: Decimal, said: Heard) -> list[Record]:
-    return _query(order, replace(said, reason=f"{said.reason}: executed {executed}, known are {order.cum_qty}"))
+    return _query(order, replace(said, reason=f"{said.reason}: executed {executed:f}, known are {order.cum_qty:f}"))
 
 
 ENDS: Mapping[str, tuple[ExecType, OrdStatus]] = {
@@ -197,9 +197,9 @@ def _book(order: Order, said: Heard) -> list[Record]:
             continue
         before = each.cum_qty - each.last_qty
         if each.cum_qty > order.terms.order_qty:
-            return [*records, *_contradiction(current, f"executed {each.cum_qty} of {order.terms.order_qty}")]
+            return [*records, *_contradiction(current, f"executed {each.cum_qty:f} of {order.terms.order_qty:f}")]
         if before < current.cum_qty and said.is_read:
-            reason = f"an execution of {each.last_qty} up to {each.cum_qty} overlaps {current.cum_qty}"
+            reason = f"an execution of {each.last_qty:f} up to {each.cum_qty:f} overlaps {current.cum_qty:f}"
             return [*records, *_contradiction(current, reason)]
         if before != current.cum_qty:
             return [*records, *([] if said.is_read else _query_hole(current, each.cum_qty, said))]

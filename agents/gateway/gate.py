@@ -30,7 +30,7 @@ def _reserved_symbol(intent: OrderIntent, _: Message) -> str:
 
 def _no_price(intent: OrderIntent, _: Message) -> str:
     is_unpriced = intent.action is IntentAction.CROSS and intent.order.reference_price <= 0
-    return f"NO_PRICE a cross at {intent.order.reference_price}" if is_unpriced else ""
+    return f"NO_PRICE a cross at {intent.order.reference_price:f}" if is_unpriced else ""
 
 
 def _bad_contributions(intent: OrderIntent, _: Message) -> str:
@@ -43,7 +43,7 @@ def _bad_contributions(intent: OrderIntent, _: Message) -> str:
     else:
         own, other = (buys, sells) if order.side is Side.BUY else (sells, buys)
         is_owned = own >= order.order_qty and other == 0
-    return "" if is_owned else f"BAD_CONTRIBUTIONS buys {buys}, sells {sells} for {order.side} {order.order_qty}"
+    return "" if is_owned else f"BAD_CONTRIBUTIONS buys {buys:f}, sells {sells:f} for {order.side} {order.order_qty:f}"
 
 
 CHECKS: tuple[Callable[[OrderIntent, Message], str], ...] = (

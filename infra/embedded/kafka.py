@@ -155,8 +155,7 @@ class Kafka:
                 STORAGE_TOOL_CLASS,
                 "format",
                 "--ignore-formatted",
-                "--cluster-id",
-                _new_cluster_id(),
+                f"--cluster-id={_new_cluster_id()}",  # one in 64 ids begins with a dash, and looks like an option
                 "--config",
                 "format.properties",
             ),

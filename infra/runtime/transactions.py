@@ -53,6 +53,10 @@ def transactional_producer(settings: TransactionSettings, transactional_id: str)
             "log_level": 2,
         }
     )
+    # The first answer replaces the bootstrap connection by the broker's own, the second waits until that is up. Without
+    # it init_transactions finds no connection one time in three, and tries again after a fixed 0.5 s.
+    for _ in range(2):
+        producer.list_topics(timeout=settings.init_timeout_s)
     producer.init_transactions(settings.init_timeout_s)
     return producer
 

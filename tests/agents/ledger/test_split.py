@@ -27,6 +27,13 @@ def filled(wishes: Shares, executions: Sequence[Decimal]) -> list[dict[str, Deci
     return so_far[1:]
 
 
+def nobody_is_a_unit_off(wishes: Shares, steps: Sequence[Shares]) -> None:
+    whole = sum(wishes.values())
+    for has in steps:
+        executed = sum(has.values())
+        assert all(abs(has[owner] * whole - executed * wish) < whole for owner, wish in wishes.items())
+
+
 @st.composite
 def lines(draw: st.DrawFn, units: tuple[str, ...] = ("1", "0.1", "0.000000001")) -> tuple[Shares, list[Decimal]]:
     """Return wishes, and executions that fill them completely, all in one unit."""
@@ -68,10 +75,14 @@ def test_differences_of_largest_remainder_would_take_shares_back_and_the_split_d
     assert all(after_five[owner] >= after_four[owner] for owner in wishes)
 
 
-def test_the_wishes_that_the_largest_deficit_first_cannot_serve_are_served() -> None:
-    wishes = {f"s{number}": Decimal(wish) for number, wish in enumerate((1, 4, 3, 4, 48, 14, 49))}
+@pytest.mark.parametrize("wished", [(1, 4, 3, 4, 48, 14, 49), (14, 1, 5, 1, 5, 21)])
+def test_wishes_that_the_largest_deficit_first_cannot_serve_are_served(wished: Sequence[int]) -> None:
+    """Giving each share to the largest deficit leaves somebody a whole share behind (at shares 114 and 27)."""
+    wishes = {f"strategy-{number}": Decimal(wish) for number, wish in enumerate(wished)}
+    steps = filled(wishes, [Decimal(1)] * sum(wished))
 
-    assert filled(wishes, [Decimal(1)] * 123)[-1] == wishes
+    nobody_is_a_unit_off(wishes, steps)
+    assert steps[-1] == wishes
 
 
 def test_the_unit_is_one_share_while_quantities_are_whole() -> None:
@@ -119,11 +130,7 @@ def test_parts_sum_up_are_never_taken_back_and_end_at_the_wishes(line: tuple[Sha
 @for_all(lines(units=("1",)))
 def test_nobody_is_ever_a_whole_unit_off_the_due(line: tuple[Shares, list[Decimal]]) -> None:
     wishes, executions = line
-    whole, executed_so_far = sum(wishes.values(), ZERO), ZERO
-    for executed, has in zip(executions, filled(wishes, executions), strict=True):
-        executed_so_far += executed
-        for owner, wish in wishes.items():
-            assert abs(has[owner] * whole - executed_so_far * wish) < whole
+    nobody_is_a_unit_off(wishes, filled(wishes, executions))
 
 
 @settings(max_examples=30, deadline=None)

@@ -1,6 +1,7 @@
 """The stack as a whole: one start of all three services, then what may happen to them."""
 
 import http.client
+import contextlib
 import json
 import os
 import signal
@@ -73,7 +74,10 @@ def registry(stack: Stack, method: str, path: str, body: object = None) -> tuple
 
 def listening_addresses(pid: int) -> set[str]:
     """Return the local addresses on which a process listens, from the kernel's own table."""
-    inodes = {str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed while we look
+            inodes.add(str(link.readlink()))
     listening = "0A"
     addresses = set()
     for table in ("tcp", "tcp6"):

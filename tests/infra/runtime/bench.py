@@ -94,8 +94,8 @@ class Bench:
         self._folder = folder
         self._group = name
         self._workers: list[Worker] = []
-        self._admin = AdminClient({"bootstrap.servers": bootstrap})
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 2})
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
+        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 2, "log_level": 2})
         self._asker = self._new_asker()
 
     def make_topics(self, partitions: int = 1) -> None:

@@ -1,7 +1,8 @@
 """Runs the toy agent as a worker process, with mishaps on request.
 
 Environment: TOY_GROUP, TOY_INSTANCE, TOY_SESSION_MS, TOY_DELIVERY_MS, and TOY_AT = `place:n:signal`: at the n-th
-transaction, send the signal to oneself before `begin`, after everything is `produced`, or after it is `committed`.
+transaction, send the signal before `begin`, after everything is `produced`, or after it is `committed`; to the process
+TOY_TARGET, or to oneself.
 """
 
 import logging
@@ -39,7 +40,7 @@ class MishapProducer(Producer):
     def _strike(self, place):
         where, number, name = os.environ["TOY_AT"].split(":")
         if (where, int(number)) == (place, self.transaction):
-            os.kill(os.getpid(), signal.Signals[name])
+            os.kill(int(os.environ.get("TOY_TARGET", os.getpid())), signal.Signals[name])
 
 
 def main(bootstrap: str, log: Path, environment: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
 """The stack as a whole: one start of all three services, then what may happen to them."""
 
-import http.client
 import contextlib
+import http.client
 import json
 import os
 import signal

@@ -13,6 +13,7 @@ from typing import Any
 
 import agents
 import schemas
+import topics
 from agents.decider import Decider, Message
 from agents.declaration import Agent
 from schemas.dead_letter import DeadLetter
@@ -42,19 +43,23 @@ def read(incoming: Incoming, agent: str) -> Event | Draft:
     try:
         return decode(incoming)
     except UndecodableError as error:
-        cause = cause_of_unreadable(incoming)
-        letter = DeadLetter(
-            origin_topic=incoming.topic,
-            origin_partition=incoming.partition,
-            origin_offset=incoming.offset,
-            agent=agent,
-            unreadable=error.unreadable,
-            error=error.error,
-            raw_key=incoming.key,
-            raw_value=incoming.value,
-            raw_headers=header_block(incoming.headers),
-        )
-        return _draft(agent, cause, 0, letter)
+        return dead_letter(incoming, agent, cause_of_unreadable(incoming), error)
+
+
+def dead_letter(incoming: Incoming, agent: str, cause: Envelope, error: UndecodableError) -> Draft:
+    """Return the dead letter of a record, with its bytes unchanged and the reason."""
+    letter = DeadLetter(
+        origin_topic=incoming.topic,
+        origin_partition=incoming.partition,
+        origin_offset=incoming.offset,
+        agent=agent,
+        unreadable=error.unreadable,
+        error=error.error,
+        raw_key=incoming.key,
+        raw_value=incoming.value,
+        raw_headers=header_block(incoming.headers),
+    )
+    return _draft(agent, cause, 0, letter)
 
 
 def drafts(agent: Agent, decider: Decider[Any], state: Any, event: Event, view: Any = None) -> tuple[Draft, ...]:
@@ -89,11 +94,19 @@ def as_recorded(outgoing: Sequence[Outgoing]) -> tuple[Record, ...]:
 def agent_version(name: str) -> str:
     """Return the agent's version: a hash over the sources its decisions follow from."""
     digest = hashlib.sha256()
-    folders = (Path(agents.__file__).parent / name, Path(schemas.__file__).parent)
-    for folder in folders:
-        for path in (each for each in sorted(folder.rglob("*")) if each.suffix in (".py", ".avsc")):
-            within = path.relative_to(folder.parent).as_posix()
-            digest.update(f"{within}\0".encode() + path.read_bytes())  # dst-ok: a header, no decision reads it
+    own, common = Path(agents.__file__).parent / name, Path(agents.__file__).parent
+    words, wiring = Path(schemas.__file__).parent, Path(topics.__file__).parent
+    root = common.parent
+    files = {
+        *own.rglob("*.py"),
+        *common.glob("*.py"),
+        *words.rglob("*.py"),
+        *words.rglob("*.avsc"),
+        *wiring.glob("*.py"),
+    }
+    for path in sorted(files):
+        within = path.relative_to(root).as_posix()
+        digest.update(f"{within}\0".encode() + path.read_bytes())  # dst-ok: a header, no decision reads it
     return digest.hexdigest()[:12]
 
 

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     brokerage_data_url: str | None = Field(default=None, description="Alpaca's market data API or the simulator's.")
     brokerage_key_id: SecretStr | None = None
     brokerage_secret_key: SecretStr | None = None
+    brokerage_allow_plaintext: bool = Field(default=False, description="Keys over http to another host, as in compose.")
     clock: Literal["system", "broker"] = Field(default="system", description="broker: as a simulator states it.")
     account_ids: Annotated[tuple[str, ...], NoDecode] = Field(default=(), description="With commas between them.")
 

@@ -8,6 +8,7 @@ from importlib import import_module
 
 from agents.declaration import Agent, Performer
 from infra.errors import TapeError
+from infra.kafka import admin
 from infra.runtime.app import TapeApp, run
 from infra.runtime.keeper import DecisionKeeper, Keeper, input_topics
 from infra.runtime.polling import GroupSettings
@@ -88,9 +89,9 @@ def _performer(settings: Settings) -> Performer:
     from infra.clock import BrokerClock, system_clock
 
     key_id, secret_key = settings.brokerage_key_id, settings.brokerage_secret_key
-    if key_id is None or secret_key is None or not settings.account_ids:
+    if key_id is None or secret_key is None or len(settings.account_ids) != 1:
         raise TapeError(
-            "the broker agent needs keys and an account",
+            f"the broker agent needs a key pair and the one account it opens, was given {len(settings.account_ids)}",
             where="TAPE_BROKERAGE_KEY_ID, TAPE_BROKERAGE_SECRET_KEY, TAPE_ACCOUNT_IDS",
         )
     alpaca = AlpacaSettings(
@@ -99,6 +100,7 @@ def _performer(settings: Settings) -> Performer:
         trading_url=settings.brokerage_url,
         data_url=settings.brokerage_data_url,
         stream_url=settings.brokerage_stream_url,
+        allow_plaintext=settings.brokerage_allow_plaintext,
     )
     clock = system_clock
     if settings.clock == "broker" and settings.brokerage_url is not None:
@@ -117,7 +119,9 @@ def main(name: str) -> None:
         format=f"%(asctime)s %(levelname)s {name} %(name)s: %(message)s",
     )
     try:
-        run(app_of(declared(name), Settings.load(needs=NEEDS)))
+        settings = Settings.load(needs=NEEDS)
+        admin.verify(settings.bootstrap_servers, settings.partitions)
+        run(app_of(declared(name), settings))
     except TapeError as error:
         sys.exit(str(error))
 

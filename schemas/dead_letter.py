@@ -19,6 +19,7 @@ class Unreadable(StrEnum):
     BAD_BODY = "BAD_BODY"
     TRAILING_BYTES = "TRAILING_BYTES"
     INVALID_VALUE = "INVALID_VALUE"
+    BEYOND_THE_VIEW = "BEYOND_THE_VIEW"
 
 
 class DeadLetter(Record):

@@ -143,6 +143,10 @@ class OrderEvent(AccountRecord):
     order: OrderTerms = Field(description="The order, by value.")
 
 
+NOT_SENT = "NOT_SENT"
+"""What the error of a report starts with when the broker agent did not send the order at all."""
+
+
 class ReportKind(StrEnum):
     """How the broker's words reached us."""
 

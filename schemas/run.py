@@ -86,11 +86,13 @@ class RunStatus(StrEnum):
 class RunRefusal(StrEnum):
     """Why a request became no run, in the order the checks are made."""
 
+    RUN_ID_MISMATCH = "RUN_ID_MISMATCH"
     NO_STRATEGIES = "NO_STRATEGIES"
     DUPLICATE_STRATEGY = "DUPLICATE_STRATEGY"
     ALLOCATION_EXCEEDS_ONE = "ALLOCATION_EXCEEDS_ONE"
     NOT_A_SESSION = "NOT_A_SESSION"
     DEADLINE_BEFORE_AS_OF = "DEADLINE_BEFORE_AS_OF"
+    MODE_NOT_OFFERED = "MODE_NOT_OFFERED"
 
 
 class RunTerms(Value):

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from pydantic import SecretStr
 
+from infra.alpaca.settings import AlpacaSettings
 from infra.cli.main import COMMANDS, load
 from infra.embedded import kafka as embedded_kafka
 from infra.embedded.endpoints import CCOMPAT_PATH
@@ -159,3 +161,19 @@ def test_the_image_holds_every_package_and_is_no_root() -> None:
         assert f"!{name}" in allowed
     assert "USER tape" in lines
     assert any("--require-hashes" in line for line in lines)
+
+
+def test_the_broker_agent_accepts_the_addresses_it_is_given() -> None:
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in environment("broker").items()}
+    settings = Settings.model_validate({name: given[name] for name in Settings.model_fields if name in given})
+
+    accepted = AlpacaSettings(
+        key_id=SecretStr(KEY_ID),
+        secret_key=SecretStr(SECRET_KEY),
+        trading_url=settings.brokerage_url,
+        data_url=settings.brokerage_data_url,
+        stream_url=settings.brokerage_stream_url,
+        allow_plaintext=settings.brokerage_allow_plaintext,
+    )
+    assert accepted.trading_url == "http://simulator:8090"
+    assert len(settings.account_ids) == 1

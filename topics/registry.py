@@ -23,6 +23,13 @@ class Policy(StrEnum):
     COMPACT = "compact"
 
 
+#: Largest record a topic takes; Kafka's 1 MiB is near a plan of a thousand lines, which carries its books by value.
+RECORD_BYTES_MAX = 8 * 1024 * 1024
+
+#: Largest dead letter: a whole record with its key and headers, and what is said about it.
+DEAD_LETTER_BYTES_MAX = 9 * 1024 * 1024
+
+
 @dataclass(frozen=True)
 class Topic:
     """One topic: `key` and `partitioned_by` are fields of its record, `key` parts are joined by '+'."""

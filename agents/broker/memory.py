@@ -15,10 +15,8 @@ from agents.broker.facts import ACTIVITY_TIMES, Origin, Subject
 from agents.broker.reading import Fields, OrderShown, Row, fields_of, instant, number, order_of, part, rows_of, text
 from agents.declaration import Fact
 from schemas.account import AccountActivity
-from schemas.order import BrokerReport, ReportKind, ReportRequest
+from schemas.order import NOT_SENT, BrokerReport, ReportKind, ReportRequest
 from schemas.record import Envelope, Record
-
-NOT_SENT = "NOT_SENT"
 
 ACTIVITY_OVERLAP = timedelta(days=7)
 """How far back activities are read again: one may be recorded days after the time it names."""
@@ -173,8 +171,11 @@ def is_refusal(http_status: int | None) -> bool:
     return http_status is not None and 400 <= http_status < 500 and http_status not in (408, 429)
 
 
-def is_duplicate(body: str) -> bool:
-    """Say whether a refusal is about a client order id that was used before."""
+def _may_be_duplicate(body: str) -> bool:
+    """Say whether a refusal speaks of a client order id that was used before, in whatever form.
+
+    In doubt yes: an order that is over costs a read at every poll, a live one that is not followed loses its fills.
+    """
     message = body.lower().replace("_", " ")
     return "client order id" in message and "unique" in message
 
@@ -183,5 +184,5 @@ def _is_refused(report: BrokerReport) -> bool:
     """Say whether a first attempt has ended the order: refused for good, or never sent."""
     if report.request is not ReportRequest.SUBMIT or report.attempt > 1:
         return False
-    is_refused = is_refusal(report.http_status) and not is_duplicate(report.body)
+    is_refused = is_refusal(report.http_status) and not _may_be_duplicate(report.body)
     return is_refused or (report.http_status is None and report.error.startswith(NOT_SENT))

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from agents.broker import facts
 from agents.broker.absent import NoBrokerage
 from agents.broker.facts import Origin, Subject
-from agents.broker.memory import NOT_SENT, AccountMemory, executions_of, is_duplicate, is_refusal
+from agents.broker.memory import AccountMemory, executions_of, is_refusal
 from agents.broker.ports import Brokerage, NewOrder, Reply
 from agents.broker.reading import fields_of, instant, order_of, rows_of
 from agents.broker.snapshot import read_account
@@ -25,7 +25,7 @@ from agents.broker.watch import AccountWatch, activity_news
 from agents.decider import Message
 from agents.declaration import Fact
 from schemas.execution import Execution, ExecutionStatus
-from schemas.order import TERMINAL, ExecType, OrderEvent, ReportRequest
+from schemas.order import NOT_SENT, TERMINAL, ExecType, OrderEvent, ReportRequest
 from schemas.record import Envelope, Record
 
 #: Clocks of two machines of one brokerage may differ; `after` is strict.
@@ -120,7 +120,7 @@ class BrokerPerformer:
             time_in_force=order.time_in_force.value,
         )
         reply = brokerage.submit(new_order)
-        if is_refusal(reply.http_status) and not is_duplicate(reply.body):
+        if is_refusal(reply.http_status):
             return self._unless_it_exists(event, message, reply)
         asking = facts.asked_by(message, self._now())
         return (facts.answer(subject, ReportRequest.SUBMIT, reply, asking, attempt),)

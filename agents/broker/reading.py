@@ -12,9 +12,10 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from schemas.account import Position
 from schemas.market import Quote
-from schemas.quantities import CONTEXT
+from schemas.quantities import CONTEXT, at_scale
 
-MONEY_UNIT = Decimal(1).scaleb(-15)
+MONEY_DIGITS = 15
+MONEY_UNIT = Decimal(1).scaleb(-MONEY_DIGITS)
 
 Fields = Mapping[str, object]
 
@@ -129,13 +130,14 @@ def rows_of(body: str) -> tuple[Row, ...]:
 
 
 def cash_and_equity_of(body: str) -> tuple[Decimal, Decimal]:
-    """Return cash, exact, and equity, a valuation and so rounded to the schema; raises ValueError."""
+    """Return cash, exact, and equity, a valuation and so rounded, at the schema's scale; raises ValueError."""
     fields = fields_of(body)
     cash, equity = _needed(fields, "cash"), _needed(fields, "equity")
     try:
-        return cash, equity.quantize(MONEY_UNIT, rounding=ROUND_HALF_EVEN, context=CONTEXT)
+        rounded = equity.quantize(MONEY_UNIT, rounding=ROUND_HALF_EVEN, context=CONTEXT)
     except ArithmeticError as error:
         raise ValueError(f"equity {equity} does not fit") from error
+    return _money("cash", cash), _money("equity", rounded)
 
 
 def positions_of(body: str) -> tuple[Position, ...]:
@@ -180,6 +182,13 @@ def _needed(fields: Fields, name: str) -> Decimal:
     if found is None:
         raise ValueError(f"expected a number in {name}, was {fields.get(name)!r}")
     return found
+
+
+def _money(name: str, value: Decimal) -> Decimal:
+    try:
+        return at_scale(MONEY_DIGITS)(value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _skip(body: str, at: int) -> int:

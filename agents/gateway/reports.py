@@ -11,11 +11,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from schemas.order import BrokerReport, ReportKind, ReportRequest
+from schemas.order import NOT_SENT, BrokerReport, ReportKind, ReportRequest
 from schemas.quantities import at_scale
-
-NOT_SENT = "NOT_SENT"
-"""What the error of a report starts with when the broker agent did not send the order at all."""
 
 MALFORMED, INVALID = 40010001, 42210000  # the two codes a duplicate client order id was seen with
 

@@ -1,8 +1,9 @@
 """Judge requests for a run, and turn the clock's readings into deadlines that have passed.
 
 A request is judged once; asking again under the same run id is asking once. The checks are made in the order of
-`RunRefusal` and the first that fails is the reason. The terms of a run are sorted here, so the order in which the asker
-listed strategies, symbols or parameters changes nothing downstream.
+`RunRefusal` and the first that fails is the reason. A request whose run id is not the one derived from it speaks for no
+run: it is refused every time it comes, and changes nothing for the run that the id belongs to. The terms of a run are sorted here,
+so the order in which the asker listed strategies, symbols or parameters changes nothing downstream.
 
 Where the contract leaves room, the stricter reading holds: a strategy may not bear the name of an owner the ledger
 keeps for itself (refused as DUPLICATE_STRATEGY: the name is taken), a day outside the calendar counts as no session,
@@ -19,11 +20,13 @@ from immutables import Map
 
 from agents.decider import Message
 from agents.scheduler.sessions import FIRST, LAST, is_session, session_date
+from schemas.identity import run_id as derived_run_id
 from schemas.ledger import STREET, SYSTEM
 from schemas.record import Record
 from schemas.run import (
     ClockReading,
     DeadlinePassed,
+    Mode,
     Run,
     RunRefusal,
     RunRequest,
@@ -33,6 +36,7 @@ from schemas.run import (
 )
 
 RESERVED = (STREET, SYSTEM)
+OFFERED = (Mode.NETTED,)
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def initial_state() -> State:
 def decide(state: State, message: Message) -> list[Record]:
     """Return the run or the passed deadline that follows from a request or a clock reading."""
     match message.record:
-        case RunRequest(run_id=run_id) if run_id in state.waiting:
+        case RunRequest(run_id=run_id) as request if run_id in state.waiting and run_id == _own_id(request):
             return []
         case RunRequest() as request:
             return [_judged(request)]
@@ -68,6 +72,8 @@ def evolve(state: State, record: Record) -> State:
     match record:
         case Run(run_id=run_id, status=RunStatus.REQUESTED, terms=terms):
             return State(state.waiting.set(run_id, terms.deadline_at))
+        case Run(refusal=RunRefusal.RUN_ID_MISMATCH):
+            return state
         case Run(run_id=run_id) | DeadlinePassed(run_id=run_id):
             return State(state.waiting.set(run_id, None))
         case other:
@@ -76,7 +82,7 @@ def evolve(state: State, record: Record) -> State:
 
 def _judged(request: RunRequest) -> Run:
     terms = _terms(request)
-    refusal, detail = _refusal(terms) or (None, "")
+    refusal, detail = _refusal(request, terms) or (None, "")
     return Run(
         account_id=request.account_id,
         run_id=request.run_id,
@@ -85,6 +91,10 @@ def _judged(request: RunRequest) -> Run:
         detail=detail,
         terms=terms,
     )
+
+
+def _own_id(request: RunRequest) -> UUID:
+    return derived_run_id(request.account_id, request.as_of, request.request_id)
 
 
 def _terms(request: RunRequest) -> RunTerms:
@@ -108,7 +118,14 @@ def _sorted_within(strategy: StrategyTerms) -> StrategyTerms:
     return strategy.model_copy(update={"symbols": symbols, "parameters": parameters})
 
 
-def _refusal(terms: RunTerms) -> tuple[RunRefusal, str] | None:
+def _refusal(request: RunRequest, terms: RunTerms) -> tuple[RunRefusal, str] | None:
+    if terms.run_id != _own_id(request):
+        detail = f"expected run_id {_own_id(request)} of account, as_of and request_id, was {terms.run_id}"
+        return RunRefusal.RUN_ID_MISMATCH, detail
+    return _refusal_of_terms(terms)
+
+
+def _refusal_of_terms(terms: RunTerms) -> tuple[RunRefusal, str] | None:
     names = [each.strategy_id for each in terms.strategies]
     allocated = sum(each.allocation for each in terms.strategies)
     day = session_date(terms.as_of)
@@ -123,6 +140,15 @@ def _refusal(terms: RunTerms) -> tuple[RunRefusal, str] | None:
     if terms.deadline_at is not None and terms.deadline_at < terms.as_of:
         instants = f"as_of {terms.as_of.isoformat()}, was {terms.deadline_at.isoformat()}"
         return RunRefusal.DEADLINE_BEFORE_AS_OF, f"expected a deadline not before {instants}"
+    return _refusal_of_mode(terms)
+
+
+def _refusal_of_mode(terms: RunTerms) -> tuple[RunRefusal, str] | None:
+    """Refuse what would be traded in another way than was asked for: only OFFERED modes are carried out."""
+    for each in terms.strategies:
+        if each.mode not in OFFERED:
+            offered = ", ".join(OFFERED)
+            return RunRefusal.MODE_NOT_OFFERED, f"expected mode {offered}, was {each.mode} of {each.strategy_id!r}"
     return None
 
 

@@ -24,7 +24,8 @@ def hop(bootstrap_servers: str, source: str, target: str, transactional: bool) -
         }
     )
     identity = {"transactional.id": f"bare-{source}"} if transactional else {"enable.idempotence": True}
-    producer = Producer({"bootstrap.servers": bootstrap_servers, "linger.ms": 0, "acks": "all", **identity})
+    settings = {"linger.ms": 0, "acks": "all", "retry.backoff.ms": 10, "socket.nagle.disable": True}
+    producer = Producer({"bootstrap.servers": bootstrap_servers, **settings, **identity})
     if transactional:
         producer.init_transactions(30)
     consumer.assign([TopicPartition(source, 0, 0)])

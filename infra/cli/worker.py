@@ -40,6 +40,9 @@ def pids_file(home: Path) -> Path:
 
 
 def _supervise(names: list[str], home: Path, with_parent: bool) -> None:
+    from filelock import FileLock, Timeout
+
+    from infra.errors import TapeError
     from infra.runtime.preloaded import launch, preload
     from infra.runtime.supervisor import Supervisor, python_worker
     from infra.worker import main
@@ -49,6 +52,15 @@ def _supervise(names: list[str], home: Path, with_parent: bool) -> None:
         temporary.write_text(json.dumps(pids), encoding="utf-8")
         temporary.replace(pids_file(home))
 
+    lock = FileLock(home / "workers.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise TapeError(
+            "another supervisor runs the workers of this home; two would take the partitions from each other for ever",
+            where=str(pids_file(home)),
+            next_command="tape status, tape down",
+        ) from error
     # A static member of its group: started again after a crash, it gets its partitions back at once instead of after
     # the session timeout. One supervisor per home folder, so the folder names the instance.
     environment = {**os.environ, "TAPE_INSTANCE_ID": f"{socket.gethostname()}-{crc32(str(home).encode()):08x}"}

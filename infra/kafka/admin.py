@@ -14,17 +14,11 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from infra.errors import TapeError
-from topics.registry import BY_NAME, TOPICS, Policy, Topic
+from topics.registry import BY_NAME, DEAD_LETTER_BYTES_MAX, RECORD_BYTES_MAX, TOPICS, Policy, Topic
 
 CONTACT_TIMEOUT_S = 10.0
 TIMEOUT_S = 30.0
 POLL_S = 0.05
-
-RECORD_BYTES_MAX = 8 * 1024 * 1024
-"""Kafka's default of 1 MiB is near a plan of a thousand lines, which carries its books by value."""
-
-DEAD_LETTER_BYTES_MAX = RECORD_BYTES_MAX + 1024 * 1024
-"""A dead letter holds a whole record with its key, headers and error, so poison of any size can be put away."""
 
 MISSING = "missing"
 PARTITIONS = "partitions"

@@ -12,11 +12,8 @@ from infra.errors import TapeError
 from schemas.record import Envelope, Record
 from topics.codec import encode
 from topics.partitioning import partition_for
-from topics.registry import BY_RECORD
+from topics.registry import BY_RECORD, RECORD_BYTES_MAX
 from topics.wire import Outgoing, identity_headers, sealed
-
-#: What the topics allow (infra.kafka.admin); the client's own default is 1 MB, less than a large plan.
-RECORD_BYTES_MAX = 8 * 1024 * 1024
 
 
 class Publisher:
@@ -32,7 +29,7 @@ class Publisher:
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 1,
-                "message.max.bytes": RECORD_BYTES_MAX,
+                "message.max.bytes": RECORD_BYTES_MAX,  # the client's own default is 1 MB
                 "delivery.timeout.ms": 30_000,
                 "socket.nagle.disable": True,
                 "log_level": 2,

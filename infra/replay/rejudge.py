@@ -14,6 +14,7 @@ from infra.replay.history import History
 from infra.replay.verdict import Damage, Difference, DifferenceKind, Verdict, field_differences
 from infra.runtime.keeper import input_topics
 from infra.runtime.recovery import Decision, LogDamagedError, decisions, own
+from schemas.dead_letter import DeadLetter, Unreadable
 from schemas.record import Record
 from topics.codec import UndecodableError, decode, schema_id_of
 from topics.registry import written_by
@@ -110,6 +111,9 @@ class _Pass:
         if not self.replay.wanted(first):
             return
         counts = self.replay.verdict.of(self.agent.name)
+        if _is_beyond_the_view(first):
+            counts.facts += 1  # the topic ended there when it was judged; it may have grown since
+            return
         counts.decisions += 1
         cause = self.replay.history.at(Place.parse(decision.cause))
         if cause is None:
@@ -191,6 +195,11 @@ class _Pass:
                 raise LogDamagedError(
                     f"an altered record: header sha256 says {said}, the record has {found}", where=str(record.place)
                 )
+
+
+def _is_beyond_the_view(record: Incoming) -> bool:
+    found = _record(record)
+    return isinstance(found, DeadLetter) and found.unreadable is Unreadable.BEYOND_THE_VIEW
 
 
 def _record(record: Incoming) -> Record:

@@ -21,6 +21,10 @@ from topics.wire import Incoming, Partition
 #: Work that does not advance for this long ends the process; twice Kafka's usual 30 s.
 STUCK_AFTER_S = 60.0
 
+#: The same for an agent that talks outside: reading an account that hardly answers takes up to 121 s (a listing of 30 s
+#: and three requests of 10 s, each tried three times) before it is reported as failed.
+OUTSIDE_PATIENCE_S = 180.0
+
 #: Bound on waiting for a partition's last transaction when it moves to another worker.
 DRAIN_TIMEOUT_S = 5.0
 
@@ -57,8 +61,6 @@ class Keeper(Protocol):
 class DecisionKeeper:
     """Keeps the partitions of a deciding or performing agent, one `AgentPartition` each."""
 
-    patience_s = STUCK_AFTER_S
-
     def __init__(
         self,
         agent: Agent,
@@ -66,6 +68,7 @@ class DecisionKeeper:
         loop: asyncio.AbstractEventLoop,
         performer: Performer | None = None,
     ) -> None:
+        self.patience_s = OUTSIDE_PATIENCE_S if agent.performs else STUCK_AFTER_S
         self._agent = agent
         self._settings = settings
         self._loop = loop
@@ -119,7 +122,7 @@ class DecisionKeeper:
             raise TapeError(
                 f"{self._agent.name} was given partitions {sorted(numbers)} of some of its inputs and not of all",
                 where=f"missing {', '.join(f'{topic}/{number}' for topic, number in sorted(missing))}",
-                next_command="tape topics verify",
+                next_command="tape topics diff",
             )
 
     def _take_over_one(self, number: int) -> AgentPartition:

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from agents.decider import Message
-from agents.decision import Draft, agent_version, as_recorded, drafts, evolved, read, stamped
+from agents.decision import Draft, agent_version, as_recorded, dead_letter, drafts, evolved, read, stamped
 from agents.declaration import Agent, Fact, Performer
 from infra.runtime.recovery import OUTSIDE, Recovered
 from infra.runtime.transactions import Committer
 from schemas.record import Record
-from topics.codec import Event
+from topics.codec import Event, UndecodableError
 from topics.registry import BY_RECORD
 from topics.wire import Incoming, Outgoing, Partition, Standing, chain_hash
 
@@ -141,7 +141,10 @@ class DecidingPartition(AgentPartition):
         event = read(record, self.agent.name)
         if isinstance(event, Draft):
             return (event,)
-        view = None if self._look is None else await self._look(event.record)
+        try:
+            view = None if self._look is None else await self._look(event.record)
+        except UndecodableError as error:
+            return (dead_letter(record, self.agent.name, event.envelope, error),)
         return drafts(self.agent, decider, self._state, event, view)
 
     def _publish(self, decided: Sequence[Draft], cause: str) -> tuple[Outgoing, ...]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 
+from agents.decision import agent_version
 from infra.errors import TapeError
 from infra.runtime.exits import CRASHED
 
@@ -85,6 +86,7 @@ def launch(run: Callable[[str], None], name: str, log: Path, environment: Mappin
     for module in (f"agents.{name}.agent", NEEDED.get(name)):
         if module is not None:
             import_module(module)
+    agent_version(name)  # of the code that was imported here, even if the files change before a later fork
     pid = os.fork()
     if pid:
         return Forked(pid)

@@ -22,10 +22,13 @@ from infra.runtime.exits import SUPERVISOR_PID
 
 log = logging.getLogger("tape.supervisor")
 
-#: A worker may crash this often within the window before everything is stopped. kill -9 from outside counts too.
+#: A worker may crash this often within the window before everything is stopped. kill -9 from outside counts too. With
+#: the longest wait between restarts (5 s) a worker that dies at once spends it in two and a half minutes, one that dies
+#: of the watchdog every minute in half an hour.
 CRASHES_MAX = 30
-CRASH_WINDOW_S = 120.0
-#: Wait before a restart: doubles with each crash in the window, from nothing at all for the first.
+CRASH_WINDOW_S = 3600.0
+#: Wait before a restart, by how many crashes there were in the last two minutes; none at all after the first.
+BACKOFF_WINDOW_S = 120.0
 BACKOFF_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 STOP_TIMEOUT_S = 20.0
 
@@ -140,7 +143,8 @@ class Supervisor:
                 where=str(self._logs / f"{child.name}.log"),
                 next_command="read the log, then tape worker --all",
             )
-        wait = BACKOFF_S[min(len(child.crashes) - 1, len(BACKOFF_S) - 1)]
+        recent = sum(1 for at in child.crashes if at > now - BACKOFF_WINDOW_S)
+        wait = BACKOFF_S[min(recent - 1, len(BACKOFF_S) - 1)]
         log.warning("worker %s ended with %s; starting it again in %.1f s", child.name, code, wait)
         child.restart_at = now + wait
 

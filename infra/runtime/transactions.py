@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from infra.runtime.exits import CRASHED, FENCED, die
+from topics.registry import DEAD_LETTER_BYTES_MAX
 from topics.wire import Outgoing
 
 #: Errors that say another producer owns the transactional id now.
@@ -21,9 +22,6 @@ _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRO
 
 #: Records in one transaction at most: bounds the time a reader waits behind it (500 records commit in < 20 ms).
 BATCH_RECORDS_MAX = 500
-
-#: What the topics allow, dead letters being the largest (infra.kafka.admin); the client's own default is 1 MB.
-RECORD_BYTES_MAX = 9 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def transactional_producer(settings: TransactionSettings, transactional_id: str)
             "transactional.id": transactional_id,
             "transaction.timeout.ms": settings.transaction_timeout_ms,
             "delivery.timeout.ms": settings.delivery_timeout_ms,
-            "message.max.bytes": RECORD_BYTES_MAX,
+            "message.max.bytes": DEAD_LETTER_BYTES_MAX,  # the client's own default is 1 MB
             "acks": "all",
             "enable.idempotence": True,
             "linger.ms": 0,

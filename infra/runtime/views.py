@@ -14,8 +14,9 @@ from confluent_kafka import TopicPartition
 
 from agents.declaration import View
 from infra.errors import TapeError
-from infra.kafka.log import end_reached, incoming, partitions_of, reading_consumer
+from infra.kafka.log import end_reached, high_watermarks, incoming, partitions_of, reading_consumer
 from infra.runtime.exits import CRASHED, die
+from schemas.dead_letter import Unreadable
 from schemas.record import Record
 from schemas.run import PartitionPosition
 from topics.codec import UndecodableError, decode
@@ -41,8 +42,13 @@ class ViewFollower:
         threading.Thread(target=self._follow, name=f"view-{view.topic}", daemon=True).start()
 
     async def look(self, record: Record) -> Any:
-        """Return the view at the bound that the record names; waits until the view has come that far."""
+        """Return the view at the bound that the record names; waits until the view has come that far.
+
+        Raises UndecodableError for a bound beyond the end of the topic: waiting for it would hold everything behind it.
+        """
         bound = self._view.bound(record)
+        if self._is_behind(bound):
+            await self._loop.run_in_executor(None, self._check_exists, bound)
         try:
             await asyncio.wait_for(self._reach(bound), REACH_TIMEOUT_S)
         except TimeoutError:
@@ -54,8 +60,23 @@ class ViewFollower:
             ) from None
         return self._state.until(bound)
 
+    def _is_behind(self, bound: Sequence[PartitionPosition]) -> bool:
+        return any(self._positions.get(each.partition, 0) < each.next_offset for each in bound)
+
+    def _check_exists(self, bound: Sequence[PartitionPosition]) -> None:
+        topic = self._view.topic
+        ends = high_watermarks(self._bootstrap_servers, partitions_of(self._bootstrap_servers, [topic]))
+        for each in bound:
+            end = ends.get((topic, each.partition))
+            if end is None or each.next_offset > end:
+                found = "no such partition" if end is None else f"its end at {end}"
+                raise UndecodableError(
+                    Unreadable.BEYOND_THE_VIEW,
+                    f"the record looks at {topic}/{each.partition} up to {each.next_offset}, there is {found}",
+                )
+
     async def _reach(self, bound: Sequence[PartitionPosition]) -> None:
-        while any(self._positions.get(each.partition, 0) < each.next_offset for each in bound):
+        while self._is_behind(bound):
             self._moved.clear()
             await self._moved.wait()
 

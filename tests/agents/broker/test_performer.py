@@ -15,11 +15,12 @@ from agents.broker.performer import BrokerPerformer
 from agents.broker.ports import NewOrder, Reply
 from agents.decider import Message
 from agents.declaration import Fact
-from agents.testing import through_the_wire
+from agents.gateway import decider as gateway
+from agents.testing import given, through_the_wire
 from schemas.account import AccountActivity, AccountSnapshot, OrderProgress, SnapshotStatus
 from schemas.execution import Execution, ExecutionStatus
 from schemas.identity import derived
-from schemas.order import ExecType, OrderEvent, OrdStatus, ReportKind, ReportRequest
+from schemas.order import NOT_SENT, ExecType, OrderEvent, OrdStatus, ReportKind, ReportRequest
 from schemas.record import Record
 from tests.agents.broker.fake import SILENT, FakeBrokerage, refusal, reply
 from tests.agents.executor.made import portfolio
@@ -151,12 +152,28 @@ def test_silence_is_reported_as_silence(desk: Desk) -> None:
     assert report.error == SILENT.error
 
 
-def test_performed_again_after_a_crash_the_broker_says_duplicate_and_that_is_reported(desk: Desk) -> None:
+@pytest.mark.parametrize(("status", "code"), [(422, 40010001), (422, 42210000), (400, 40010001), (409, 40910000)])
+@pytest.mark.parametrize("message", ["client_order_id must be unique", "client order id must be unique"])
+def test_performed_again_after_a_crash_the_order_is_read_however_the_broker_says_duplicate(
+    desk: Desk, status: int, code: int, message: str
+) -> None:
+    resting(desk)
     desk.perform(SUBMITTING)
-    (report,) = desk.perform(SUBMITTING)
+    desk.brokerage.trouble("submit", refusal(status, code, message))
+    said = desk.perform(SUBMITTING)
 
     assert desk.brokerage.posts == [NAME, NAME]
-    assert len(desk.brokerage.book) == 1
+    assert kinds(said) == [("READ", "FILLS", 200), ("READ", "ORDER", 200)]
+    story = given(gateway).when(intent())
+    for report in said:
+        story = story.when(report)
+    assert [(each.exec_type, each.ord_status) for each in story.said] == [(ExecType.ACCEPTED, OrdStatus.NEW)]
+
+
+def test_a_duplicate_of_an_order_that_cannot_be_found_is_reported_as_received(desk: Desk) -> None:
+    desk.brokerage.trouble("submit", refusal(422, 40010001, "client_order_id must be unique"))
+    (report,) = desk.perform(SUBMITTING)
+
     assert kinds([report]) == [("ANSWER", "SUBMIT", 422)]
     assert "must be unique" in report.body
 
@@ -195,7 +212,9 @@ def test_an_expired_order_is_not_sent(desk: Desk) -> None:
 
     assert desk.brokerage.posts == []
     assert kinds([report]) == [("ANSWER", "SUBMIT", None)]
-    assert report.error.startswith("NOT_SENT EXPIRED")
+    assert report.error.startswith(f"{NOT_SENT} EXPIRED")
+    kept_back = given(gateway).when(intent()).when(report).said
+    assert [(each.exec_type, each.ord_status) for each in kept_back] == [(ExecType.EXPIRED, OrdStatus.EXPIRED)]
 
 
 def test_an_expired_order_that_was_sent_before_a_crash_is_read_instead(desk: Desk) -> None:
@@ -313,6 +332,27 @@ def test_reads_are_tried_three_times_and_then_the_snapshot_has_failed(
     assert snapshot.detail.startswith(f"{request_name}, 3 tries")
     assert (snapshot.content.cash, snapshot.content.positions, snapshot.content.quotes) == (0, (), ())
     assert snapshot.content.portfolio == cleared().portfolio
+
+
+@pytest.mark.parametrize(
+    ("cash", "equity", "detail"),
+    [
+        ("0.1234567890123456", "1", "cash: expected at most 15 decimals, was 0.1234567890123456"),
+        ("1" + "0" * 23, "1", "cash: expected at most 23 digits before the point, was 1" + "0" * 23),
+        ("1", "1" + "0" * 23, "equity: expected at most 23 digits before the point, was 1" + "0" * 23),
+        ("1", "1e99", "equity 1E+99 does not fit"),
+    ],
+)
+def test_money_that_does_not_fit_the_schema_fails_the_snapshot_and_the_agent_lives_on(
+    desk: Desk, cash: str, equity: str, detail: str
+) -> None:
+    desk.brokerage.trouble("account", *[reply({"cash": cash, "equity": equity})] * 3)
+    (snapshot,) = desk.perform(cleared())
+
+    assert snapshot.status is SnapshotStatus.FAILED
+    assert snapshot.detail.startswith(f"account, 3 tries: {detail}")
+    assert (snapshot.content.cash, snapshot.content.equity) == (0, 0)
+    assert desk.perform(cleared())[0].status is SnapshotStatus.READ
 
 
 def test_an_account_without_a_brokerage_fails_with_the_reason(desk: Desk) -> None:

@@ -178,6 +178,11 @@ def test_an_order_that_was_refused_is_not_followed(post: Post) -> None:
     assert post.polls() == []
 
 
+def test_an_order_refused_as_a_duplicate_is_followed_because_it_may_live(post: Post) -> None:
+    post.sends(refusal(400, 40010001, "client order id must be unique"))
+    assert post.polls() == ["order 404"]
+
+
 def test_activities_are_read_again_from_some_days_before_the_latest(post: Post) -> None:
     post.brokerage.deposit("100000")
     post.polls()

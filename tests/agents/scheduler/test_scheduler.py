@@ -128,6 +128,12 @@ def test_a_refused_request_is_refused_once() -> None:
             "15:54:59.999999",
             id="deadline in the past",
         ),
+        pytest.param(
+            {"strategies": (strategy("a", "0.1"), strategy("b", "0.1", mode=Mode.BOOK))},
+            RunRefusal.MODE_NOT_OFFERED,
+            "expected mode NETTED, was BOOK of 'b'",
+            id="a book of its own",
+        ),
     ],
 )
 def test_a_request_that_cannot_be_run_is_refused_with_its_reason(
@@ -184,6 +190,33 @@ def test_the_first_check_that_fails_is_the_reason() -> None:
     two = (strategy("a", "0.9"), strategy("a", "0.9"))
     everything_wrong = request(saturday, strategies=two, deadline_at=FRIDAY)
     assert judged(everything_wrong).refusal is RunRefusal.DUPLICATE_STRATEGY
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"account_id": "paper-2"}, id="another account"),
+        pytest.param({"as_of": FRIDAY + timedelta(seconds=1)}, id="another instant"),
+        pytest.param({"request_id": "weekly"}, id="another request"),
+    ],
+)
+def test_a_run_id_that_is_not_derived_from_the_request_is_refused_before_all_else(changed: dict[str, Any]) -> None:
+    right = request()
+    foreign = right.model_copy(update={"strategies": (), **changed})
+    run = judged(foreign)
+
+    assert (run.status, run.refusal, run.run_id) == (RunStatus.REFUSED, RunRefusal.RUN_ID_MISMATCH, right.run_id)
+    derived = run_id(foreign.account_id, foreign.as_of, foreign.request_id)
+    assert f"{derived} of account, as_of and request_id, was {right.run_id}" in run.detail
+
+
+def test_a_request_under_the_id_of_another_run_changes_nothing_for_that_run() -> None:
+    right, foreign = request(), request(request_id="weekly")
+    refused, run = judged(foreign), judged(right)
+    passed = DeadlinePassed(account_id=ACCOUNT, run_id=right.run_id, deadline_at=FRIDAY + timedelta(minutes=5))
+
+    story = given(scheduler).when(foreign).then(refused).when(right).then(run)
+    story.when(foreign).then(refused).when(right).then().when(reading(right, 300)).then(passed)
 
 
 def test_a_deadline_is_said_once_when_the_clock_has_reached_it() -> None:

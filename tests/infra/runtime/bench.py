@@ -6,7 +6,9 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -31,6 +33,8 @@ OUTPUTS = tuple(topic.name for topic in written_by(AGENT.name))
 TOPICS = (*INPUTS, *OUTPUTS)
 PATIENCE_S = 60.0
 
+T = TypeVar("T")
+
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.infra.runtime.toy_worker"])
 
@@ -41,6 +45,18 @@ def until(what: str, is_so: Callable[[], bool], timeout_s: float = PATIENCE_S) -
     while not is_so():
         if time.monotonic() > end:
             raise TimeoutError(f"after {timeout_s:.0f} s still not so: {what}")
+        time.sleep(0.01)
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """Ask the broker again while it answers that it is not ready: not leader, not coordinator, loading."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if not error.args[0].retriable() or time.monotonic() > end:
+                raise
         time.sleep(0.01)
 
 
@@ -174,7 +190,7 @@ class Bench:
     def shown(self) -> dict[Partition, int]:
         """Return the positions up to which every decision is committed."""
         wanted = [TopicPartition(topic, number) for topic in INPUTS for number in range(self.partitions)]
-        found = self._asker.committed(wanted, timeout=PATIENCE_S)
+        found = patiently(lambda: self._asker.committed(wanted, timeout=10))
         return {(each.topic, each.partition): max(0, each.offset) for each in found}
 
     def show(self, positions: Mapping[Partition, int]) -> None:
@@ -199,7 +215,10 @@ class Bench:
 
     def _high_watermarks(self, topics: Iterable[str]) -> dict[Partition, int]:
         wanted = [(topic, number) for topic in topics for number in range(self.partitions)]
-        return {each: self._asker.get_watermark_offsets(TopicPartition(*each), timeout=10)[1] for each in wanted}
+        return {each: patiently(partial(self._high_watermark, each)) for each in wanted}
+
+    def _high_watermark(self, where: Partition) -> int:
+        return self._asker.get_watermark_offsets(TopicPartition(*where), timeout=10)[1]
 
     def members(self) -> list[list[int]]:
         """Return the partition numbers of each member, or nothing while the group is on the move."""

@@ -64,9 +64,10 @@ def test_a_worker_that_keeps_ending_spends_the_budget_and_everything_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor_module, "CRASHES_MAX", 3)
+    monkeypatch.setattr(supervisor_module, "CRASH_WINDOW_S", 60.0)
     supervisor = supervise(tmp_path, {"good": SLEEPS, "bad": FAILS})
     good = psutil.Process(supervisor.pid("good"))
-    with pytest.raises(TapeError, match=r"worker bad ended 4 times in 120 s, last with 70") as raised:
+    with pytest.raises(TapeError, match=r"worker bad ended 4 times in 60 s, last with 70") as raised:
         supervisor.run()
     assert raised.value.where == str(tmp_path / "bad.log")
     assert supervisor.restarts == {"good": 0, "bad": 3}
@@ -121,3 +122,16 @@ def test_a_real_worker_is_restarted_and_ends_when_its_supervisor_is_killed(bench
         second.wait(30)
     assert "exit 77: the supervisor" in (tmp_path / "toy.log").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["toy.log"]  # and it leaves no folder behind
+
+
+@pytest.mark.parametrize("lives_for_s", [0.0, 60.0])
+def test_a_worker_that_keeps_ending_spends_its_budget_within_the_window(lives_for_s: float) -> None:
+    """With the real constants: one that dies at once, and one that the watchdog ends every minute."""
+    at, crashes = 0.0, []
+    for _ in range(supervisor_module.CRASHES_MAX + 1):
+        at += lives_for_s
+        crashes.append(at)
+        recent = sum(1 for each in crashes if each > at - supervisor_module.BACKOFF_WINDOW_S)
+        at += supervisor_module.BACKOFF_S[min(recent - 1, len(supervisor_module.BACKOFF_S) - 1)]
+
+    assert crashes[-1] - crashes[0] < supervisor_module.CRASH_WINDOW_S

@@ -2,8 +2,9 @@
 
 A request is judged once; asking again under the same run id is asking once. The checks are made in the order of
 `RunRefusal` and the first that fails is the reason. A request whose run id is not the one derived from it speaks for no
-run: it is refused every time it comes, and changes nothing for the run that the id belongs to. The terms of a run are sorted here,
-so the order in which the asker listed strategies, symbols or parameters changes nothing downstream.
+run: it is refused every time it comes, and changes nothing for the run that the id belongs to. The terms of
+a run are sorted here, so the order in which the asker listed strategies, symbols or parameters changes nothing
+downstream.
 
 Where the contract leaves room, the stricter reading holds: a strategy may not bear the name of an owner the ledger
 keeps for itself (refused as DUPLICATE_STRATEGY: the name is taken), a day outside the calendar counts as no session,

@@ -167,7 +167,9 @@ def test_performed_again_after_a_crash_the_order_is_read_however_the_broker_says
     story = given(gateway).when(intent())
     for report in said:
         story = story.when(report)
-    assert [(each.exec_type, each.ord_status) for each in story.said] == [(ExecType.ACCEPTED, OrdStatus.NEW)]
+    (event,) = story.said
+    assert isinstance(event, OrderEvent)
+    assert (event.exec_type, event.ord_status) == (ExecType.ACCEPTED, OrdStatus.NEW)
 
 
 def test_a_duplicate_of_an_order_that_cannot_be_found_is_reported_as_received(desk: Desk) -> None:
@@ -213,8 +215,9 @@ def test_an_expired_order_is_not_sent(desk: Desk) -> None:
     assert desk.brokerage.posts == []
     assert kinds([report]) == [("ANSWER", "SUBMIT", None)]
     assert report.error.startswith(f"{NOT_SENT} EXPIRED")
-    kept_back = given(gateway).when(intent()).when(report).said
-    assert [(each.exec_type, each.ord_status) for each in kept_back] == [(ExecType.EXPIRED, OrdStatus.EXPIRED)]
+    (event,) = given(gateway).when(intent()).when(report).said
+    assert isinstance(event, OrderEvent)
+    assert (event.exec_type, event.ord_status) == (ExecType.EXPIRED, OrdStatus.EXPIRED)
 
 
 def test_an_expired_order_that_was_sent_before_a_crash_is_read_instead(desk: Desk) -> None:

@@ -20,7 +20,7 @@ def replay(
     Exit code: 0 identical, 1 different, 2 nothing found, 3 the log itself is damaged.
     """
     from infra.errors import TapeError
-    from infra.replay.service import judged_until, load
+    from infra.replay.service import judged_and_history
     from infra.replay.service import replay as judge_again
     from infra.settings import Settings
     from infra.worker import deciding
@@ -28,9 +28,8 @@ def replay(
     if (correlation_id is None) is not every:
         raise TapeError("expected a correlation id or --all, was neither or both", next_command="tape replay --all")
     servers = Settings.load(needs={"bootstrap_servers"}).bootstrap_servers
-    history = load(servers)
     agents = deciding()
-    judged = {agent.name: judged_until(servers, agent, history) for agent in agents}
+    judged, history = judged_and_history(servers, agents)
     verdict = judge_again(history, agents, judged, correlation_id)
     if as_json:
         print(json.dumps(verdict.as_json(), indent=2))
@@ -56,6 +55,8 @@ def show(verdict: "Verdict") -> None:
         console.print(f"damaged: {damage}", markup=False, highlight=False)
     for difference in verdict.differences:
         console.print(f"different: {difference}", markup=False, highlight=False)
+    if verdict.dead_letters:
+        console.print(f"dead-lettered: {verdict.dead_letters} of {verdict.records} records")
     if not verdict.decisions and not verdict.damages:
         console.print("nothing found: no decision in the log belongs to it")
     else:

@@ -24,11 +24,13 @@ def trace(
 
     Exit code 2 when the log knows nothing of the correlation id.
     """
-    from infra.replay.service import load
+    from infra.kafka.log import read_all
+    from infra.replay.history import History, decision_path
     from infra.replay.trace import tree
     from infra.settings import Settings
 
-    history = load(Settings.load(needs={"bootstrap_servers"}).bootstrap_servers)
+    servers = Settings.load(needs={"bootstrap_servers"}).bootstrap_servers
+    history = History.of(read_all(servers, decision_path()))
     roots = tree(list(history.correlated(correlation_id)))
     if as_json:
         print(json.dumps([root.as_json() for root in roots], indent=2))

@@ -26,7 +26,7 @@ from infra.postgres.hashes import ledger_hash
 from infra.postgres.rebuild import rebuild_and_compare
 from infra.postgres.rows.log import PROJECTOR
 from infra.postgres.tracking import tracked
-from infra.replay.service import judged_until, load, replay
+from infra.replay.service import judged_and_history, replay
 from infra.replay.verdict import Verdict
 from infra.worker import AGENTS, deciding
 from schemas.execution import LineOutcome
@@ -179,9 +179,8 @@ class Demo:
     def _judge(self, runs: list[UUID], last: Session, kills: int) -> Outcome:
         stack = self.stack.stack
         started = seconds()
-        history = load(stack.bootstrap_servers)
         agents = deciding()
-        judged = {agent.name: judged_until(stack.bootstrap_servers, agent, history) for agent in agents}
+        judged, history = judged_and_history(stack.bootstrap_servers, agents)
         read_s = seconds() - started
         self._on_progress(Progress("replaying every decision"))
         verdict = self._timed("replay", lambda: replay(history, agents, judged))

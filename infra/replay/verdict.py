@@ -69,7 +69,10 @@ class AgentVerdict:
 
 @dataclass
 class Verdict:
-    """What a replay found; `decisions` counts those decided again, `facts` what the outside said (not re-decided)."""
+    """What a replay found; `decisions` counts those decided again, `facts` what the outside said (not re-decided).
+
+    `dead_letters` counts records that an agent could not judge and set aside: no damage, as long as they are unchanged.
+    """
 
     agents: dict[str, AgentVerdict] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
@@ -77,6 +80,7 @@ class Verdict:
     records: int = 0
     gaps: int = 0
     hash_mismatches: int = 0
+    dead_letters: int = 0
 
     @property
     def decisions(self) -> int:
@@ -112,7 +116,12 @@ class Verdict:
             "decisions": {"total": self.decisions, "identical": self.identical},
             "silent_inputs": self.silent,
             "agents": {name: asdict(each) for name, each in sorted(self.agents.items())},
-            "log": {"records": self.records, "gaps": self.gaps, "hash_mismatches": self.hash_mismatches},
+            "log": {
+                "records": self.records,
+                "gaps": self.gaps,
+                "hash_mismatches": self.hash_mismatches,
+                "dead_letters": self.dead_letters,
+            },
             "differences": [asdict(each) for each in self.differences],
             "damages": [asdict(each) for each in self.damages],
             "exit_code": self.exit_code,

@@ -37,6 +37,10 @@ class Background:
         found = {name: ProcessIdentity(int(str(e["pid"])), str(e["birth"])) for name, e in self._load().items()}
         return {name: identity for name, identity in found.items() if is_alive(identity)}
 
+    def known(self) -> tuple[str, ...]:
+        """Return the names of all that was ever noted, in the order in which they are stopped."""
+        return tuple(sorted(self._load(), key=ORDER.index))
+
     def facts(self, name: str) -> dict[str, str]:
         """Return what was noted of a process, also after it has ended; empty when it was never noted."""
         return {key: str(value) for key, value in self._load().get(name, {}).items() if key not in ("pid", "birth")}

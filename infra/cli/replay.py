@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
     from infra.replay.verdict import Verdict
+
+SHOWN_MAX = 20
+"""Differences printed for a person; one changed line of code can show in hundreds of fields."""
 
 
 def replay(
@@ -43,21 +50,28 @@ def show(verdict: "Verdict") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    for name in ("agent", "decisions", "identical", "silent inputs", "facts"):
-        table.add_column(name, justify="left" if name == "agent" else "right")
-    for name, each in sorted(verdict.agents.items()):
-        table.add_row(name, *(str(count) for count in (each.decisions, each.identical, each.silent, each.facts)))
-    if verdict.agents:
-        console.print(table)
-    for damage in verdict.damages:
-        console.print(f"damaged: {damage}", markup=False, highlight=False)
-    for difference in verdict.differences:
-        console.print(f"different: {difference}", markup=False, highlight=False)
-    if verdict.dead_letters:
-        console.print(f"dead-lettered: {verdict.dead_letters} of {verdict.records} records")
+    console = Console(soft_wrap=True, highlight=False)
     if not verdict.decisions and not verdict.damages:
         console.print("nothing found: no decision in the log belongs to it")
-    else:
-        console.print(f"{verdict.identical}/{verdict.decisions} decisions identical")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("agent", "decisions", "identical", "silent inputs", "facts", "not judged"):
+        table.add_column(name, justify="left" if name == "agent" else "right")
+    for name, each in sorted(verdict.agents.items()):
+        counts = (each.decisions, each.identical, each.silent, each.facts, each.not_judged)
+        table.add_row(name, *(str(count) for count in counts))
+    console.print(table)
+    _print_some(console, "damaged", verdict.damages)
+    _print_some(console, "different", verdict.differences)
+    console.print(
+        f"{verdict.records} records, {verdict.gaps} gaps, {verdict.hash_mismatches} hash mismatches, "
+        f"{verdict.dead_letters} dead letters, {verdict.silent} silent inputs judged again"
+    )
+    console.print(f"{verdict.identical}/{verdict.decisions} decisions identical")
+
+
+def _print_some(console: "Console", word: str, found: "Sequence[object]") -> None:
+    for each in found[:SHOWN_MAX]:
+        console.print(f"{word}: {each}", markup=False)
+    if len(found) > SHOWN_MAX:
+        console.print(f"{word}: {len(found) - SHOWN_MAX} more, all of them with --json")

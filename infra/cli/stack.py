@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from infra.embedded.stack import Stack
 
 EXIT_NOT_ALL_READY = 3
+DEMO_MARKER = "demo"
 MEBIBYTE = 1024 * 1024
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with stable keys.")]
@@ -95,6 +96,7 @@ def up(services: Only = None, quiet: Quiet = False) -> None:
     Starts only what does not run yet. The first time it downloads about 200 MB, verified and cached for next time.
     """
     report = ProgressReport()
+    (default_home() / DEMO_MARKER).unlink(missing_ok=True)  # somebody goes on with it: no demo may wipe it any more
     try:
         endpoints = _stack().up(_services(services), on_progress=_nothing if quiet else report)
     except KeyboardInterrupt:
@@ -152,8 +154,11 @@ def status(as_json: Json = False) -> None:
             memory = f"{row.rss_bytes // MEBIBYTE} MiB" if row.rss_bytes else "-"
             ports = " ".join(f"{name}={port}" for name, port in row.ports.items())
             print(f"{row.name:<10}{state:<12}{row.pid or '-':<9}{memory:<9}{ports or '-'}")
-        for name, identity in Background(default_home()).running().items():
-            print(f"{name:<10}{'running':<12}{identity.pid:<9}")
+        background = Background(default_home())
+        running = background.running()
+        for name in background.known():
+            pid = running[name].pid if name in running else "-"
+            print(f"{name:<10}{'running' if name in running else 'stopped':<12}{pid:<9}")
     if not all(row.is_ready for row in rows):
         raise typer.Exit(EXIT_NOT_ALL_READY)
 

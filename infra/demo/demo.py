@@ -1,5 +1,6 @@
 """`tape demo`, from an empty folder to a verdict: set up, trade sessions, explain, replay, reconcile."""
 
+import os
 import random
 import threading
 import time
@@ -31,6 +32,9 @@ from infra.replay.verdict import Verdict
 from infra.worker import AGENTS, deciding
 from schemas.execution import LineOutcome
 from topics.registry import read_by
+
+#: Set by the start script when it had to install something first: how many seconds that took.
+INSTALLED_IN = "TAPE_INSTALLED_IN_S"
 
 OnSession = Callable[[int, int], None]
 
@@ -123,18 +127,21 @@ class Demo:
             ) from error
 
     def _run_and_leave(self) -> Outcome:
+        history, traded = Market().last(self._wishes.sessions)
+        self.stack.check_free()
         try:
-            outcome = self._run()
+            outcome = self._run(history, traded)
         except BaseException:
+            self._on_progress(Progress("stopping what was started"))
             self.stack.down()
             raise
         if not self._wishes.keep:
             self.stack.down()
         return outcome
 
-    def _run(self) -> Outcome:
+    def _run(self, history: tuple[Session, ...], traded: tuple[Session, ...]) -> Outcome:
         self._timed("set-up", self.stack.wipe)
-        history, traded = Market().last(self._wishes.sessions)
+        self._seconds["set-up"] += float(os.environ.get(INSTALLED_IN, "0"))
         self._timed("infrastructure", lambda: self._start(history[-1].as_of))
         runs, kills = self._timed("run", lambda: self._trade(history, traded))
         self._on_progress(Progress("waiting for the books in PostgreSQL"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from infra.errors import TapeError
 from schemas.identity import derived
 from schemas.market import Bar
 
@@ -62,7 +63,8 @@ class Market:
     def last(self, count: int) -> tuple[tuple[Session, ...], tuple[Session, ...]]:
         """Return (history, traded): the last `count` sessions are traded, the history before them is only read."""
         if not 1 <= count <= len(self.sessions) - HISTORY_SESSIONS:
-            raise ValueError(f"expected 1 to {len(self.sessions) - HISTORY_SESSIONS} sessions, was {count}")
+            most = len(self.sessions) - HISTORY_SESSIONS
+            raise TapeError(f"expected 1 to {most} sessions, was {count}", next_command=f"tape demo --sessions {most}")
         traded = self.sessions[-count:]
         return self.sessions[-count - HISTORY_SESSIONS : -count], traded
 

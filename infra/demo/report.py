@@ -71,10 +71,7 @@ def _whole_log(console: Console, outcome: "Outcome") -> None:
     _heading(console, 4, "The whole log, decided again")
     show_verdict(verdict)
     speed = verdict.decisions / max(outcome.seconds["replay"], 1e-9)
-    console.print(
-        f"{verdict.records} records, {verdict.gaps} gaps, {verdict.hash_mismatches} hash mismatches, "
-        f"{verdict.silent} silent inputs stayed silent; {speed:.0f} decisions a second"
-    )
+    console.print(f"{speed:.0f} decisions a second")
 
 
 def _books(console: Console, outcome: "Outcome") -> None:

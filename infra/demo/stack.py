@@ -11,11 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 from infra.background import STOP_TIMEOUT_S, Background
+from infra.cli.stack import DEMO_MARKER
 from infra.cli.worker import pids_file
 from infra.demo.configuration import ACCOUNT, CASH
 from infra.embedded.processes import ProcessIdentity, is_alive, log_tail, spawn, stop
 from infra.embedded.progress import OnProgress, Progress
 from infra.embedded.stack import Stack
+from infra.embedded.state import state_path
 from infra.errors import TapeError
 from infra.kafka import admin
 from infra.postgres.migrate import migrate
@@ -24,8 +26,8 @@ from infra.simulator.client import SimulatorControl
 from infra.simulator.process import SimulatorProcess
 from infra.simulator.settings import KEY_ID, SECRET_KEY, Terms
 
-MARKER = "demo"
-"""File in the home folder that says: what lies here was made by the demo and may be wiped by the next one."""
+MARKER = DEMO_MARKER
+"""File in the home folder that says: what lies here is a demo's and nobody went on with it, the next may wipe it."""
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,18 +44,27 @@ class DemoStack:
         self.background = Background(self.home)
         self.environment: dict[str, str] = {}
 
-    def wipe(self) -> None:
-        """Delete an earlier demo; raises TapeError where the folder holds something else."""
-        if not self.home.exists() or not any(self.home.iterdir()):
+    def check_free(self) -> None:
+        """Raise TapeError where the folder holds more than an earlier demo that has ended; nothing is touched."""
+        if not state_path(self.home).exists():
             return
-        if not (self.home / MARKER).exists():
-            raise TapeError(
-                "this folder holds a stack that is not the demo's",
-                where=str(self.home),
-                next_command="TAPE_HOME=somewhere-else tape demo, or tape reset --yes",
-            )
-        self.background.stop()
-        self.stack.destroy()
+        running = [each.name for each in self.stack.status() if each.is_running] + list(self.background.running())
+        if running:
+            what = f"{', '.join(running)} of this folder are running, and a demo begins by deleting what lies there"
+        elif not (self.home / MARKER).exists():
+            what = "this folder holds a log that is not just a demo's, and a demo begins by deleting what lies there"
+        else:
+            return
+        raise TapeError(
+            what,
+            where=str(self.home),
+            next_command="tape reset --yes deletes it; TAPE_HOME=somewhere-else tape demo leaves it alone",
+        )
+
+    def wipe(self) -> None:
+        """Delete an earlier demo, if there is one."""
+        if self.home.exists():
+            self.stack.destroy()
 
     def up(self, on_progress: OnProgress) -> None:
         """Start Kafka and PostgreSQL, make topics and tables; workers need no more, `up_registry` brings the rest."""

@@ -16,7 +16,7 @@ from infra.runtime.keeper import input_topics
 from infra.runtime.recovery import Decision, LogDamagedError, decisions, own
 from schemas.dead_letter import DeadLetter, Unreadable
 from schemas.record import Record
-from topics.codec import UndecodableError, decode, schema_id_of
+from topics.codec import UndecodableError, decode, decode_value, schema_id_of
 from topics.registry import written_by
 from topics.wire import Incoming, Partition, Place, header, header_or_none, record_hash
 
@@ -41,6 +41,7 @@ class Rejudge:
                 _Pass(self, agent, partition, view, judged or {}).run(outputs)
             except LogDamagedError as damage:
                 self._damaged(agent.name, partition, damage)
+                self._note_unjudged(agent.name, partition, outputs)
 
     def wanted(self, record: Incoming) -> bool:
         """Say whether a record belongs to what is replayed."""
@@ -57,6 +58,12 @@ class Rejudge:
                 except UndecodableError:
                     continue  # was left out of the live view too
         return state
+
+    def _note_unjudged(self, agent: str, partition: int, outputs: tuple[str, ...]) -> None:
+        """Say how many decisions lie behind the damage: without the state before them they cannot be judged."""
+        mine = own((r for topic in outputs for r in self.history.between((topic, partition), 0, None)), agent)
+        counts = self.verdict.of(agent)
+        counts.not_judged += max(0, len({header(r.headers, "seq") for r in mine}) - counts.decisions - counts.facts)
 
     def _damaged(self, agent: str, partition: int, damage: LogDamagedError) -> None:
         self.verdict.gaps += 1
@@ -158,10 +165,12 @@ class _Pass:
         if draft.value(schema_id_of(value)) == value and draft.topic.key_of(draft.record).encode() == recorded.key:
             return
         was = decode(recorded)
+        now_value = draft.value()
+        again = decode_value(draft.topic, now_value)  # as a reader would see it: 0 and 0E-9 are the same number
         found = [
-            *field_differences(was.envelope, draft.envelope),
-            *field_differences(was.record, draft.record),
-        ] or [("bytes", value.hex(), draft.value().hex())]
+            *field_differences(was.envelope, again.envelope),
+            *field_differences(was.record, again.record),
+        ] or [("bytes", value.hex(), now_value.hex())]
         for path, before, now in found:
             self._differs(DifferenceKind.FIELD, recorded, decision, path, before, now)
 

@@ -65,6 +65,7 @@ class AgentVerdict:
     identical: int = 0
     silent: int = 0
     facts: int = 0
+    not_judged: int = 0
 
 
 @dataclass

@@ -100,6 +100,22 @@ def test_a_run_nobody_knows_is_not_found(demo: Done) -> None:
     assert tape(demo.home, "trace", "00000000-0000-0000-0000-000000000000").returncode == 2
 
 
+def test_a_demo_does_not_delete_what_somebody_goes_on_with(demo: Done) -> None:
+    refused = tape(demo.home, "demo", "--sessions", "1")
+
+    assert refused.returncode == 1
+    assert "are running, and a demo begins by deleting" in refused.stderr
+    assert "tape reset --yes" in refused.stderr
+    assert tape(demo.home, "replay", "--all").returncode == 0
+
+
+def test_more_sessions_than_there_are_is_a_sentence_and_not_a_traceback(tmp_path: Path) -> None:
+    refused = tape(tmp_path, "demo", "--sessions", "100000")
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("tape: expected 1 to 667 sessions, was 100000")
+
+
 def _nodes(roots: list[Any]) -> Iterator[Any]:
     for root in roots:
         yield root

@@ -113,6 +113,7 @@ class PollingThread:
         self._loop = loop
         self._side = side
         self._to_show: deque[Mapping[Partition, int]] = deque(maxlen=1)  # only the newest counts
+        self._shown: dict[Partition, int] = {}
         self._leaving = False
         self._paused = False
         self._quiet_until = 0.0
@@ -132,7 +133,10 @@ class PollingThread:
         return self._thread is not None
 
     def commit_soon(self, positions: Mapping[Partition, int]) -> None:
-        """Show positions to group tools, for the partitions that are still ours when the thread comes to it."""
+        """Show positions to group tools, for the partitions that are still ours when the thread comes to it.
+
+        To be called again and again: what the broker has acknowledged is not sent twice, what it refused is.
+        """
         self._to_show.append(positions)
 
     async def leave(self, timeout_s: float) -> None:
@@ -143,7 +147,9 @@ class PollingThread:
 
     def _run(self, topics: list[str]) -> None:
         try:
-            consumer = Consumer({**self._settings.confluent(), "error_cb": self._on_error}, logger=log)
+            consumer = Consumer(
+                {**self._settings.confluent(), "error_cb": self._on_error, "on_commit": self._on_commit}, logger=log
+            )
             consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
             while not self._leaving:
                 self._show(consumer)
@@ -176,10 +182,15 @@ class PollingThread:
 
     def _show(self, consumer: Consumer) -> None:
         positions = self._to_show.popleft() if self._to_show else {}
-        ours = {partition: offset for partition, offset in positions.items() if partition in self._owned}
-        if ours:
-            with contextlib.suppress(KafkaException):  # refused: group tools show older positions
-                consumer.commit(offsets=_offsets(ours), asynchronous=True)
+        ours = {each: offset for each, offset in positions.items() if each in self._owned}
+        new = {each: offset for each, offset in ours.items() if self._shown.get(each) != offset}
+        if new:
+            with contextlib.suppress(KafkaException):  # refused, as a late answer may be: shown the next time
+                consumer.commit(offsets=_offsets(new), asynchronous=True)
+
+    def _on_commit(self, error: KafkaError | None, parts: list[TopicPartition]) -> None:
+        if error is None:
+            self._shown.update({(each.topic, each.partition): each.offset for each in parts if each.error is None})
 
     def _hold(self, consumer: Consumer) -> None:
         """Back-pressure: do not poll while the agent is behind; if that lasts, pause and keep the membership alive."""
@@ -224,6 +235,7 @@ class PollingThread:
         partitions = _partitions(parts)
         self._owned -= partitions
         self._assignment += 1
+        self._shown.clear()
         self._to_show.clear()  # positions of another assignment could move the next owner's back
         if self._paused:
             consumer.resume(parts)  # a pause outlives the assignment: given back to us, they would stay silent

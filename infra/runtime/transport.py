@@ -58,7 +58,6 @@ class TapeConsumer(Service, ConsumerT):
         self.finished_count = 0
         self._keeper: Keeper | None = None
         self._inbox: asyncio.Queue[ConsumerMessage] = asyncio.Queue()
-        self._shown: Mapping[Partition, int] = {}
         super().__init__(loop=settings.get("loop"))
 
     async def on_start(self) -> None:
@@ -153,10 +152,7 @@ class TapeConsumer(Service, ConsumerT):
     async def _show_positions(self) -> None:
         while not self.should_stop:
             await self.sleep(COMMIT_INTERVAL_S)
-            positions = self.keeper.durable()
-            if positions != self._shown:
-                self._thread.commit_soon(positions)
-                self._shown = positions
+            self._thread.commit_soon(self.keeper.durable())
 
     async def leave(self) -> None:
         """Drain, show the last positions and leave the group."""

@@ -207,7 +207,11 @@ class Bench:
                 raise AssertionError(f"the worker ended with {worker.process.exitcode}:\n{worker.text}")
             return self.shown() == ends
 
-        until(f"inputs judged up to {ends}", all_judged)
+        try:
+            until(f"inputs judged up to {ends}", all_judged)
+        except TimeoutError as error:
+            decided = [self.decisions(number)[-1].inputs for number in range(self.partitions)]
+            raise TimeoutError(f"{error}\nshown {self.shown()}\ndecided {decided}") from None
 
     def written(self) -> int:
         """Return how many offsets the outputs have; markers and aborted records count."""

@@ -8,7 +8,14 @@ import pytest
 
 from infra.embedded.stack import Stack
 from infra.embedded.testing import shared_stack
+from infra.runtime import views
 from tests.infra.runtime.bench import Bench
+
+
+@pytest.fixture(scope="session", autouse=True)
+def views_end_alone() -> None:
+    """Let a view's thread outlive its test without ending this process when its topic or its event loop has gone."""
+    pytest.MonkeyPatch().setattr(views, "die", lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -1,25 +1,19 @@
-"""Who keeps the partitions: co-partitioned inputs, views up to their bound, facts from outside."""
+"""Who keeps the partitions: co-partitioned inputs, and facts from outside in one sequence with the asked ones."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from agents.decider import Message
-from agents.declaration import Agent, Fact, View
+from agents.declaration import Agent, Fact
 from infra.errors import TapeError
-from infra.runtime import views
-from infra.runtime.exits import CRASHED
 from infra.runtime.keeper import DecisionKeeper
 from infra.runtime.partition import PerformingPartition
 from infra.runtime.recovery import Recovered, recovered
 from infra.runtime.transactions import TransactionSettings
-from infra.runtime.views import ViewFollower
 from schemas.identity import derived
 from schemas.record import Envelope, Record
-from schemas.run import PartitionPosition
-from tests.infra.runtime.bench import Bench
 from tests.infra.runtime.paper import INPUTS, Log, PaperCommitter
 from tests.infra.runtime.toy import AGENT, START, State, Toy, reading, request
 from topics.wire import Partition
@@ -39,75 +33,6 @@ def test_inputs_that_are_not_partitioned_alike_are_refused_before_anybody_is_fen
     with pytest.raises(TapeError, match=r"partitions \[0, 1\] of some of its inputs") as raised:
         keeper.take_over([("run-requests.v1", 0), ("run-requests.v1", 1), ("clock-readings.v1", 0)])
     assert raised.value.where == "missing clock-readings.v1/1"
-
-
-# ---- a view
-class Names:
-    """A view that remembers the names of requests."""
-
-    def __init__(self) -> None:
-        self.names: list[tuple[int, str]] = []
-
-    def add(self, partition: int, offset: int, record: Record) -> None:
-        self.names.append((offset, record.request_id))
-
-    def until(self, bound: Sequence[PartitionPosition]) -> list[str]:
-        return [name for offset, name in self.names if offset < bound[0].next_offset]
-
-
-@pytest.fixture
-def follower(
-    bench: Bench, loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[], ViewFollower]]:
-    """Return a function that starts a view; a record after the event loop has ended ends its thread too."""
-    said: list[str] = []
-    monkeypatch.setattr(views, "die", lambda code, why, error: said.append(f"{code} {why}"))
-    view = View(
-        "run-requests.v1",
-        bound=lambda record: [PartitionPosition(partition=0, next_offset=int(record.requested_by))],
-        empty=Names,
-    )
-    yield lambda: ViewFollower(view, bench.bootstrap, loop)
-    loop.close()
-    bench.feed([request(1000)])
-    for thread in threading.enumerate():
-        if thread.name == "view-run-requests.v1":
-            thread.join(30)
-    assert said == [f"{CRASHED} view of run-requests.v1"]
-
-
-def looking_until(offset: int) -> Record:
-    return request(0).model_copy(update={"requested_by": str(offset)})
-
-
-def test_a_view_shows_what_lies_before_the_bound_and_waits_for_it(
-    bench: Bench, loop: asyncio.AbstractEventLoop, follower: Callable[[], ViewFollower]
-) -> None:
-    bench.feed([request(0), request(1)])
-    bench.feed_raw("run-requests.v1", b"not readable", b"", [])
-    follows = follower()
-    assert loop.run_until_complete(follows.look(looking_until(1))) == ["run-0"]
-    assert loop.run_until_complete(follows.look(looking_until(3))) == ["run-0", "run-1"]
-    waiting = loop.create_task(follows.look(looking_until(4)))
-    loop.run_until_complete(asyncio.wait({waiting}, timeout=0.2))
-    assert not waiting.done()
-    bench.feed([request(2)])
-    assert loop.run_until_complete(waiting) == ["run-0", "run-1", "run-2"]
-
-
-def test_a_bound_that_is_never_reached_is_named(
-    bench: Bench,
-    loop: asyncio.AbstractEventLoop,
-    follower: Callable[[], ViewFollower],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bench.feed([request(0)])
-    follows = follower()
-    loop.run_until_complete(follows.look(looking_until(1)))
-    monkeypatch.setattr(views, "REACH_TIMEOUT_S", 0.1)
-    with pytest.raises(TapeError, match=r"wanted \{0: 7\}, stands at \{0: 1\}") as raised:
-        loop.run_until_complete(follows.look(looking_until(7)))
-    assert raised.value.where == "run-requests.v1"
 
 
 # ---- facts from outside

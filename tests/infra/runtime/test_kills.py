@@ -18,7 +18,7 @@ SLOW = {"TOY_SLOW_S": "0.001"}
 def test_a_worker_killed_around_its_commit_leaves_no_half_decision(bench: Bench, place: str) -> None:
     fed = bench.feed(request(number) for number in range(120))
     assert bench.worker(TOY_AT=f"{place}:1:SIGKILL", **SLOW).wait() == KILLED
-    assert bench.worker(TOY_AT=f"{place}:3:SIGKILL", **SLOW).wait() == KILLED
+    assert bench.worker(TOY_AT=f"{place}:2:SIGKILL", **SLOW).wait() == KILLED
     last = bench.worker()
     bench.judged(last)
     assert last.stop() == 0

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from infra.runtime import polling
 from infra.runtime.polling import GroupSettings, PollingThread
@@ -134,6 +134,15 @@ def test_positions_are_shown_for_partitions_that_are_still_ours(polled: tuple[Po
     thread.commit_soon({(REQUESTS, 0): 5, (REQUESTS, 1): 9})
     thread._show(client)
     assert client.commits == [(REQUESTS, 0, 5)]
+
+
+def test_positions_are_shown_until_they_are_acknowledged(polled: tuple[PollingThread, Client, Side]) -> None:
+    thread, client, _ = polled
+    for error in (KafkaError(KafkaError.REBALANCE_IN_PROGRESS), None, None):
+        thread.commit_soon({(REQUESTS, 0): 5})
+        thread._show(client)
+        thread._on_commit(error, [TopicPartition(REQUESTS, 0, 5)])
+    assert client.commits == [(REQUESTS, 0, 5)] * 2
 
 
 def test_positions_of_an_assignment_that_is_over_are_not_shown(polled: tuple[PollingThread, Client, Side]) -> None:

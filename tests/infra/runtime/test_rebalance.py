@@ -26,8 +26,9 @@ def test_a_second_worker_joins_and_the_first_leaves_while_both_are_busy(bench: B
     until("the second has all", lambda: bench.members() == [[0, 1, 2, 3]])
     bench.judged(second)
     assert second.stop() == 0
-    verdict = bench.check()
-    assert all(len(bench.decisions(partition)) * 4 > verdict.decisions * 0.9 for partition in range(4))
+    bench.check()
+    runs = [sum(topic == "runs.v1" for topic, _, _ in bench.said(partition)) for partition in range(4)]
+    assert runs == [218] * 4  # of 250 requests 35 are silent, and three of those speak when they come again
 
 
 def test_a_worker_that_vanishes_is_replaced_when_its_session_ends(bench: Bench) -> None:
@@ -46,7 +47,7 @@ def test_a_worker_that_vanishes_is_replaced_when_its_session_ends(bench: Bench) 
 @pytest.mark.parametrize("place", ["begin", "produced"])
 def test_a_former_owner_that_wakes_up_after_its_replacement_is_refused(bench: Bench, place: str) -> None:
     fed = bench.feed(request(number) for number in range(200))
-    sleeper = bench.worker(TOY_AT=f"{place}:3:SIGSTOP", TOY_SLOW_S="0.001", **DYNAMIC)
+    sleeper = bench.worker(TOY_AT=f"{place}:2:SIGSTOP", TOY_SLOW_S="0.002", **DYNAMIC)
     until("it has stopped in the middle of a transaction", lambda: sleeper.is_stopped)
     successor = bench.worker(**DYNAMIC)
     bench.judged(successor)

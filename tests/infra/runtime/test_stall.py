@@ -22,7 +22,7 @@ def test_a_broker_that_stalls_longer_than_a_delivery_may_take_forks_and_loses_no
     broker = psutil.Process(load_state(own_kafka.home).service("kafka").pid)
     settings = {"TOY_DELIVERY_MS": str(DELIVERY_MS), "TOY_SLOW_S": "0.001"}
     fed = bench.feed(request(number) for number in range(300))
-    first = bench.worker(TOY_AT=f"{place}:3:SIGSTOP", TOY_TARGET=str(broker.pid), **settings)
+    first = bench.worker(TOY_AT=f"{place}:2:SIGSTOP", TOY_TARGET=str(broker.pid), **settings)
     try:
         until("the broker stands still", lambda: broker.status() == psutil.STATUS_STOPPED)
         first.process.join(DELIVERY_MS / 1000 * 2)

@@ -189,14 +189,14 @@ def test_a_record_that_was_dead_lettered_is_counted_and_is_no_damage(capsys: pyt
     assert (verdict.damages, verdict.dead_letters, verdict.exit_code) == ([], 1, 0)
     assert verdict.as_json()["log"]["dead_letters"] == 1
     show(verdict)
-    assert f"dead-lettered: 1 of {len(log.records)} records" in capsys.readouterr().out
+    assert f"{len(log.records)} records, 0 gaps, 0 hash mismatches, 1 dead letters" in capsys.readouterr().out
 
 
 def test_a_log_without_dead_letters_does_not_speak_of_them(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
     verdict = replayed(log)
     show(verdict)
     assert (verdict.exit_code, verdict.as_json()["log"]["dead_letters"]) == (0, 0)
-    assert "dead-lettered" not in capsys.readouterr().out
+    assert " 0 dead letters" in capsys.readouterr().out
 
 
 def test_a_dead_letter_does_not_excuse_a_record_that_was_altered_after_it() -> None:

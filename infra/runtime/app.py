@@ -75,6 +75,7 @@ class TapeApp(faust.App):
             message = event.message
             try:
                 if consumer.is_current(message):
+                    consumer.check_order(message)
                     await consumer.keeper.handle(message.value)
             except Exception as error:
                 self.failed = True

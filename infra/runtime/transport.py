@@ -106,6 +106,7 @@ class TapeConsumer(Service, ConsumerT):
         self.app.on_rebalance_start()
         await self._tell_faust(set(self._live), CURRENT)
         self.app.on_rebalance_return()
+        self.app.on_rebalance_end()
 
     async def revoked(self, partitions: set[Partition], lost: bool) -> Mapping[Partition, int]:
         """Drop what is queued, let the keeper finish what it has begun, and return the positions to show."""
@@ -128,6 +129,12 @@ class TapeConsumer(Service, ConsumerT):
         live = self._live.get(message.tp)
         if live is not None and live.pop(message.offset, None) is not None:
             self.finished_count += 1
+
+    def check_order(self, message: Any) -> None:
+        """Refuse a record while an earlier one of its partition was handed to Faust and has not come out of it."""
+        first = next(iter(self._live[message.tp]))
+        if first != message.offset:
+            raise RuntimeError(f"expected {message.tp.topic}/{message.tp.partition}/{first}: it was lost on its way")
 
     def is_current(self, message: Any) -> bool:
         """Say whether the record's partition is still the one it was fetched for."""
@@ -241,12 +248,25 @@ class TapeTransport(base.Transport):
 
 
 class NoTables(TableManager):
-    """Upstream sleeps a second before the first subscribe, also without tables."""
+    """There are no tables, so there is nothing to recover and nothing to wait for.
+
+    Upstream sleeps a second before the first subscribe; and after a rebalance a task of its own lets the streams flow,
+    which empties their queues: records that were there before it got its turn were lost.
+    """
 
     async def on_start(self) -> None:
         """Start what the app waits for."""
         await self._update_channels()
         await self.recovery.start()
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Let the streams flow now, before the first record of the assignment can come."""
+        self.recovery.completed.set()
+        self.on_actives_ready()
+        self.on_standbys_ready()
+        self.app.flow_control.resume()
 
 
 TRANSPORTS.aliases[SCHEME] = f"{__name__}:TapeTransport"

@@ -210,7 +210,7 @@ class Bench:
         try:
             until(f"inputs judged up to {ends}", all_judged)
         except TimeoutError as error:
-            decided = [self.decisions(number)[-1].inputs for number in range(self.partitions)]
+            decided = [[each.inputs for each in self.decisions(number)][-1:] for number in range(self.partitions)]
             raise TimeoutError(f"{error}\nshown {self.shown()}\ndecided {decided}") from None
 
     def written(self) -> int:

@@ -39,6 +39,18 @@ def test_an_exception_in_the_body_ends_the_process_and_the_input_is_decided_once
     bench.check()
 
 
+def test_a_record_that_is_lost_inside_the_worker_ends_the_process_and_is_decided_after_all(bench: Bench) -> None:
+    fed = bench.feed(request(number) for number in range(30))
+    first = bench.worker(TOY_LOSE="12")
+    assert first.wait() == CRASHED
+    assert "expected run-requests.v1/0/12: it was lost on its way" in first.text
+    second = bench.worker()
+    bench.judged(second)
+    assert second.stop() == 0
+    assert bench.said() == undisturbed(fed)
+    bench.check()
+
+
 def test_poison_becomes_a_dead_letter_in_sequence_and_the_partition_goes_on(bench: Bench) -> None:
     headers = [("traceparent", b"00-1"), ("odd", b"\xff\xfe")]
     bench.feed([request(0), request(1)])

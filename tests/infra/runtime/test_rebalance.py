@@ -15,9 +15,10 @@ def test_a_second_worker_joins_and_the_first_leaves_while_both_are_busy(bench: B
     bench.make_topics(4)
     for partition in range(4):
         bench.feed(inputs(250), partition, salt=str(partition))
-    first = bench.worker(TOY_SLOW_S="0.002", **DYNAMIC)
+    busy = {"TOY_SLOW_S": "0.002", "TOY_FAUST_DELAY_S": "0.2", **DYNAMIC}
+    first = bench.worker(**busy)
     until("the first has said something", lambda: bench.written() > 0)
-    second = bench.worker(TOY_SLOW_S="0.002", **DYNAMIC)
+    second = bench.worker(**busy)
     until("both have two partitions", lambda: bench.members() == [[0, 1], [2, 3]])
     assert sum(bench.shown().values()) < bench.fed  # moved while busy
     said = bench.written()

@@ -2,7 +2,8 @@
 
 Environment: TOY_GROUP, TOY_INSTANCE, TOY_SESSION_MS, TOY_DELIVERY_MS, and TOY_AT = `place:n:signal`: at the n-th
 transaction, send the signal before `begin`, after everything is `produced`, or after it is `committed`; to the process
-TOY_TARGET, or to oneself.
+TOY_TARGET, or to oneself. TOY_FAUST_DELAY_S lets Faust take its time after a rebalance, TOY_LOSE = offset makes it lose
+that record of every topic.
 """
 
 import logging
@@ -66,7 +67,21 @@ def serve(bootstrap: str) -> None:
         heartbeat_interval_ms=300,
         instance_id=os.environ.get("TOY_INSTANCE"),
     )
-    run(TapeApp(group, input_topics(AGENT), lambda loop: DecisionKeeper(AGENT, settings, loop)))
+    app = TapeApp(group, input_topics(AGENT), lambda loop: DecisionKeeper(AGENT, settings, loop))
+    app.conf.stream_recovery_delay = float(os.environ.get("TOY_FAUST_DELAY_S", "0"))
+    if "TOY_LOSE" in os.environ:
+        app.topics.on_message = losing(app.topics.on_message, int(os.environ["TOY_LOSE"]))
+    run(app)
+
+
+def losing(hand_over, offset):
+    """Return Faust's way in with a hole in it."""
+
+    async def on_message(message):
+        if message.offset != offset:
+            await hand_over(message)
+
+    return on_message
 
 
 if __name__ == "__main__":

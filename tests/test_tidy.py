@@ -335,7 +335,7 @@ def test_no_file_is_unfinished_or_knows_a_machine_or_a_package_registry() -> Non
         "data = '/ho" + "me/ann/data'",
         "cd /wo" + "rk/main",
         f"log = {ROOT}/log",
-        "url = https://pypi" + ".org/x",
+        "url = https://py" + "pi" + ".org/x",
         "--index" + "-url http://x",
         "repo1." + "maven" + ".org",
     ],

@@ -11,7 +11,10 @@ from infra.cli.main import COMMANDS, Command, load
 from infra.embedded.folders import CHECKOUT
 
 # What a command may need and `tape --help` must not wait for.
-HEAVY = ("pydantic", "confluent_kafka", "psycopg", "rich", "faust", "fastavro", "jgo", "psutil", "filelock", "asyncio")
+HEAVY = (
+    *("pydantic", "confluent_kafka", "psycopg", "rich", "faust", "fastavro", "jgo", "psutil", "filelock", "asyncio"),
+    *("duckdb", "sqlglot", "prompt_toolkit", "arro3"),
+)
 
 IMPORTED = """
 import sys

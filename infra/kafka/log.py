@@ -4,16 +4,20 @@ No consumer group, nothing is committed. Every read is bounded by the high water
 transactions that are still open below it, so that nothing committed is missed behind somebody's open transaction.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from infra.errors import TapeError
-from topics.wire import Incoming, Partition
+from topics.wire import Incoming, Partition, Place
 
 READ_TIMEOUT_S = 60.0
 _BATCH = 1000
+
+#: Offsets between two wanted places that are read over rather than asked around: half a millisecond's reading.
+SPAN_GAP_MAX = 500
 
 
 def incoming(message: Message) -> Incoming:
@@ -61,6 +65,43 @@ def high_watermarks(bootstrap_servers: str, partitions: Sequence[Partition]) -> 
     reader = _Reader(bootstrap_servers)
     try:
         return {partition: reader.high_watermark(partition) for partition in partitions}
+    finally:
+        reader.close()
+
+
+def last_stable_offsets(bootstrap_servers: str, partitions: Sequence[Partition]) -> dict[Partition, int]:
+    """Return how far each partition holds no record of a transaction that is still open."""
+    reader = _Reader(bootstrap_servers)
+    try:
+        return {partition: reader.last_stable_offset(partition) for partition in partitions}
+    finally:
+        reader.close()
+
+
+def offsets_at(bootstrap_servers: str, partitions: Sequence[Partition], at: datetime) -> dict[Partition, int]:
+    """Return the first offset of each partition whose timestamp is `at` or later; its end where there is none.
+
+    Producers' clocks differ, so a record of an earlier time may lie behind one of a later time.
+    """
+    reader = _Reader(bootstrap_servers)
+    try:
+        return reader.offsets_at(partitions, int(at.timestamp() * 1000))
+    finally:
+        reader.close()
+
+
+def read_places(bootstrap_servers: str, places: Iterable[Place]) -> Iterator[Incoming]:
+    """Yield the records at some places, and nothing else; a place without a committed record yields nothing.
+
+    Places that lie close together are read in one go: asking for each costs more than passing over what is between.
+    """
+    wanted = frozenset(places)
+    reader = _Reader(bootstrap_servers)
+    try:
+        for spans in _rounds(wanted):
+            start = {partition: span[0] for partition, span in spans.items()}
+            end = {partition: span[1] for partition, span in spans.items()}
+            yield from (record for record in reader.read(start, end) if record.place in wanted)
     finally:
         reader.close()
 
@@ -124,6 +165,20 @@ class _Reader:
         _, high = self._ends.get_watermark_offsets(TopicPartition(*partition), timeout=READ_TIMEOUT_S)
         return int(high)
 
+    def last_stable_offset(self, partition: Partition) -> int:
+        _, stable = self._consumer.get_watermark_offsets(TopicPartition(*partition), timeout=READ_TIMEOUT_S)
+        return int(stable)
+
+    def offsets_at(self, partitions: Sequence[Partition], timestamp_ms: int) -> dict[Partition, int]:
+        asked = [TopicPartition(*each, timestamp_ms) for each in partitions]
+        found = self._ends.offsets_for_times(asked, timeout=READ_TIMEOUT_S) if asked else []
+        return {
+            (part.topic, part.partition): part.offset
+            if part.offset >= 0
+            else self.high_watermark((part.topic, part.partition))
+            for part in found
+        }
+
     def read(self, start: Mapping[Partition, int], end: Mapping[Partition, int] | None) -> Iterator[Incoming]:
         ends = {each: self.high_watermark(each) for each in start} if end is None else dict(end)
         open_until = {each: ends[each] for each, offset in start.items() if offset < ends[each]}
@@ -150,6 +205,19 @@ class _Reader:
                 yield incoming(message)
             if offset + (0 if at_end else 1) >= open_until[partition]:
                 del open_until[partition]
+
+
+def _rounds(places: Iterable[Place]) -> Iterator[dict[Partition, tuple[int, int]]]:
+    """Yield spans of offsets (from, to) with at most one of each partition, until all places are covered."""
+    spans: dict[Partition, list[tuple[int, int]]] = {}
+    for place in sorted(places, key=lambda each: (each.topic, each.partition, each.offset)):
+        ours = spans.setdefault((place.topic, place.partition), [])
+        if ours and place.offset - ours[-1][1] <= SPAN_GAP_MAX:
+            ours[-1] = (ours[-1][0], place.offset + 1)
+        else:
+            ours.append((place.offset, place.offset + 1))
+    for number in range(max(map(len, spans.values()), default=0)):
+        yield {partition: each[number] for partition, each in spans.items() if number < len(each)}
 
 
 def _bytes(value: bytes | str | None) -> bytes:

@@ -1,27 +1,22 @@
 """Replaying against a running Kafka: read the decision path, judge every agent again, and say what was found."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from confluent_kafka import Consumer, TopicPartition
 
 from agents.declaration import Agent
 from infra.errors import TapeError
 from infra.kafka.log import high_watermarks, partitions_of, read
+from infra.replay.audit import Audit
 from infra.replay.history import History, decision_path
 from infra.replay.rejudge import Rejudge
-from infra.replay.verdict import Damage, Verdict
+from infra.replay.verdict import Verdict
 from infra.runtime.keeper import input_topics
-from schemas.dead_letter import DeadLetter
-from topics.codec import UndecodableError, decode
-from topics.registry import BY_NAME
-from topics.wire import Incoming, Partition, Place, header_block, header_or_none, record_hash
+from topics.wire import Incoming, Partition
 
 ROUNDS_MAX = 20
 WAIT_S = 0.1
-
-#: Producers in the topic table that are no agents: their records carry no standing, and whoever speaks for them may.
-_OUTSIDERS = frozenset({"market data", "cli", "clock", "any agent"})
 
 
 def judged_and_history(
@@ -65,21 +60,14 @@ def replay(
 
     A record that an agent has dead-lettered, and that is still what it was then, is counted and is no damage.
     """
-    verdict = Verdict()
-    again = Rejudge(history, correlation_id, verdict)
-    for agent in agents:
-        if agent.decider is not None or agent.performs:
-            again.agent(agent, (judged or {}).get(agent.name))
-    letters = _letters(history)
-    for record in _all(history):
-        if again.wanted(record):
-            verdict.records += 1
-            if any(_is_of(letter, record) for letter in letters.get(record.place, ())):
-                verdict.dead_letters += 1
-            else:
-                _check_writer(verdict, record)
-                _check_hash(verdict, record)
-    return verdict
+    again = Rejudge(history, correlation_id)
+    again.agents(agents, judged or {})
+    audit = Audit(again.terms.scope, again.verdict)
+    for records in again.seen.values():
+        for seen in records:
+            audit.check(seen)
+    audit.finish()
+    return again.verdict
 
 
 def judged_until(bootstrap_servers: str, agent: Agent) -> dict[Partition, int]:
@@ -106,56 +94,3 @@ def _moving(before: Mapping[Partition, int], after: Mapping[Partition, int]) -> 
         where=f"the last two: {ends}",
         next_command="tape replay --all, once nothing is being traded",
     )
-
-
-def _all(history: History) -> Iterator[Incoming]:
-    for records in history.by_partition.values():
-        yield from records
-
-
-def _letters(history: History) -> dict[Place, Sequence[DeadLetter]]:
-    """Return the dead letters by the place they name; only those that an agent has decided, in its own name."""
-    found: dict[Place, list[DeadLetter]] = {}
-    for record in _all(history):
-        if record.topic != DeadLetter.topic or header_or_none(record.headers, "seq") is None:
-            continue
-        try:
-            letter = decode(record).record
-        except UndecodableError:
-            continue  # is damage itself, and excuses nothing
-        if isinstance(letter, DeadLetter) and letter.agent == header_or_none(record.headers, "agent"):
-            place = Place(letter.origin_topic, letter.origin_partition, letter.origin_offset)
-            found.setdefault(place, []).append(letter)
-    return dict(found)
-
-
-def _is_of(letter: DeadLetter, record: Incoming) -> bool:
-    """Say whether a letter holds the bytes of the record: one that was altered since is not excused by it."""
-    kept = (letter.raw_key, letter.raw_value, letter.raw_headers)
-    return kept == (record.key, record.value, header_block(record.headers))
-
-
-def _check_writer(verdict: Verdict, record: Incoming) -> None:
-    """An agent's own topic holds its decisions and nothing else; its chain does not see what others put there."""
-    producer = BY_NAME[record.topic].producer
-    if producer in _OUTSIDERS:
-        return
-    agent, seq = header_or_none(record.headers, "agent"), header_or_none(record.headers, "seq")
-    if agent != producer or seq is None:
-        said = f"agent {agent or 'nothing'} and {'no seq' if seq is None else f'seq {seq}'}"
-        what = f"a foreign record: expected headers agent {producer} and a seq, was {said}"
-        verdict.damages.append(Damage(producer, record.partition, what, str(record.place)))
-
-
-def _check_hash(verdict: Verdict, record: Incoming) -> None:
-    """Check a record's hash whoever wrote it; what an agent's chain has already shown is not said twice."""
-    said, found = header_or_none(record.headers, "sha256"), record_hash(record.key, record.value, record.headers)
-    if said == found:
-        return
-    how = "unsealed" if said is None else "altered"
-    what = f"an {how} record: header sha256 says {said or 'nothing'}, the record has {found}"
-    where = str(record.place)
-    if not any((each.what, each.where) == (what, where) for each in verdict.damages):
-        verdict.hash_mismatches += 1
-        writer = header_or_none(record.headers, "agent") if header_or_none(record.headers, "seq") is not None else None
-        verdict.damages.append(Damage(writer or "outside", record.partition, what, where))

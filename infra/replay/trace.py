@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from schemas.ledger import CASH, STREET, LedgerEntry, Posting
-from schemas.order import OrderIntent
+from schemas.order import NET, OrderIntent
 from schemas.plan import Plan, PlanLine
 from schemas.record import Record
 from topics.codec import Event, UndecodableError, decode
@@ -36,16 +36,30 @@ TEXT_MAX = 60
 
 @dataclass
 class Node:
-    """One record in the tree."""
+    """One record in the tree; `after_ms`: how long after its cause it was written, by Kafka's clocks; None = a root."""
 
     record: Incoming
     event: Event | None
     children: list["Node"] = field(default_factory=list)
+    after_ms: int | None = None
 
     @property
     def event_type(self) -> str:
         """Name of the record's type, as its header says."""
         return header_or_none(self.record.headers, "event_type") or "?"
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols the record itself is about; of a record with lines, those of its lines; sorted."""
+        record = None if self.event is None else self.event.record
+        own = getattr(record, "symbol", None) or getattr(getattr(record, "order", None), "symbol", None)
+        lines = record.lines if isinstance(record, Plan) else ()
+        return tuple(sorted({own} if own else {line.symbol for line in lines}))
+
+    def concerns(self, symbol: str) -> bool:
+        """Say whether the record speaks of a symbol, or of none in particular."""
+        record = None if self.event is None else self.event.record
+        return isinstance(record, Plan) or not self.symbols or symbol in self.symbols
 
     def telling(self, symbol: str | None = None) -> str:
         """Return its most telling fields as `name=value`; of a plan also the line of `symbol`."""
@@ -54,7 +68,7 @@ class Node:
         record = self.event.record
         told = dict(_told(record))
         if isinstance(record, Plan):
-            told |= {f"line[{line.symbol}]": _line(line) for line in record.lines if line.symbol == symbol}
+            told |= {f"line[{_place(line)}]": _line(line) for line in record.lines if line.symbol == symbol}
         if isinstance(record, OrderIntent):
             told |= {"side": str(record.order.side), "order_qty": _text(record.order.order_qty)}
             told |= {"client_order_id": record.client_order_id}
@@ -68,6 +82,7 @@ class Node:
         return {
             "place": str(self.record.place),
             "timestamp_ms": self.record.timestamp_ms,
+            "after_ms": self.after_ms,
             "headers": headers,
             "record": None if self.event is None else self.event.record.model_dump(mode="json"),
             "children": [child.as_json() for child in self.children],
@@ -86,8 +101,18 @@ def tree(records: Sequence[Incoming]) -> list[Node]:
         if cause is None or cause == identity or cause not in nodes:
             roots.append(node)
         else:
+            node.after_ms = node.record.timestamp_ms - nodes[cause].record.timestamp_ms
             nodes[cause].children.append(node)
     return roots
+
+
+def about(roots: Sequence[Node], symbol: str) -> list[Node]:
+    """Return the tree without the branches that are about other symbols."""
+    return [
+        Node(node.record, node.event, about(node.children, symbol), node.after_ms)
+        for node in roots
+        if node.concerns(symbol)
+    ]
 
 
 def walked(roots: Sequence[Node], depth: int = 0) -> Iterator[tuple[int, Node]]:
@@ -124,6 +149,10 @@ def _told(record: Record) -> Iterator[tuple[str, str]]:
 
 def _text(value: object) -> str:
     return format(value.normalize(), "f") if isinstance(value, Decimal) else str(value)
+
+
+def _place(line: PlanLine) -> str:
+    return line.symbol if line.book == NET else f"{line.book} {line.symbol}"
 
 
 def _line(line: PlanLine) -> str:

@@ -1,7 +1,7 @@
 """What a replay found: how many decisions are identical, what differs, and where the log itself is damaged."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -82,6 +82,7 @@ class Verdict:
     gaps: int = 0
     hash_mismatches: int = 0
     dead_letters: int = 0
+    _known: set[tuple[str, str]] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def decisions(self) -> int:
@@ -110,6 +111,28 @@ class Verdict:
     def of(self, agent: str) -> AgentVerdict:
         """Return the agent's own counts, made at first use."""
         return self.agents.setdefault(agent, AgentVerdict())
+
+    def add_damage(self, damage: Damage, *, is_of_hash: bool) -> None:
+        """Note a damage once, by what and where: an agent's chain and the check of all records may both see it."""
+        if (damage.what, damage.where) in self._known:
+            return
+        self._known.add((damage.what, damage.where))
+        self.damages.append(damage)
+        self.hash_mismatches += is_of_hash
+
+    def add(self, other: "Verdict") -> None:
+        """Take in what another replay found of other agents or other records."""
+        for name, theirs in other.agents.items():
+            ours = self.of(name)
+            for counted in fields(AgentVerdict):
+                setattr(ours, counted.name, getattr(ours, counted.name) + getattr(theirs, counted.name))
+        self.differences += other.differences
+        for damage in other.damages:
+            self.add_damage(damage, is_of_hash=False)
+        self.records += other.records
+        self.gaps += other.gaps
+        self.hash_mismatches += other.hash_mismatches
+        self.dead_letters += other.dead_letters
 
     def as_json(self) -> dict[str, Any]:
         """Return it for --json, with stable keys."""
@@ -140,9 +163,17 @@ def _compared(path: str, recorded: Any, decided: Any) -> Iterator[tuple[str, str
             yield from _compared(f"{path}.{name}" if path else name, recorded.get(name), decided.get(name))
     elif isinstance(recorded, list) and isinstance(decided, list):
         for index in range(max(len(recorded), len(decided))):
-            yield from _compared(f"{path}[{index}]", _at(recorded, index), _at(decided, index))
+            was, now = _at(recorded, index), _at(decided, index)
+            yield from _compared(f"{path}[{index}{_called(was or now)}]", was, now)
     elif recorded != decided:
         yield path, _shown(recorded), _shown(decided)
+
+
+def _called(element: Any) -> str:
+    """Return what an element of a list is about, for a reader of the path."""
+    if not isinstance(element, Mapping):
+        return ""
+    return "".join(f" {element[name]}" for name in ("strategy_id", "book", "symbol") if element.get(name))
 
 
 def _at(values: list[Any], index: int) -> Any:

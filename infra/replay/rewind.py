@@ -1,0 +1,135 @@
+"""Setting back the positions of an agent that is stopped.
+
+An agent that decides or performs goes on where its own last decision says (`inputs`); its group's offsets only tell
+tools how far it is. So a rewind of its group moves what is shown, and at its next start everything up to `inputs` is
+skipped: it was decided, and stays decided once. The projector goes on where PostgreSQL says; its position is moved
+there, it reads again, and every row it finds written is left as it is. Nothing is ever moved forward: inputs that
+were never judged would count as judged.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from agents.declaration import Agent
+from infra.errors import TapeError
+from infra.kafka.log import high_watermarks, partitions_of, read
+from infra.postgres import tracking
+from infra.postgres.connection import connect
+from infra.postgres.rows.log import PROJECTOR
+from infra.runtime.keeper import input_topics
+from infra.runtime.recovery import own
+from topics.registry import written_by
+from topics.wire import Partition, header, parse_positions
+
+_TIMEOUT_S = 30.0
+
+#: How far back an agent's last own record of a partition is looked for at first; ten times as far each time after.
+_TAIL = 100
+
+
+@dataclass(frozen=True)
+class Move:
+    """One input partition: the position shown, the one to show, and where the agent goes on when it is started."""
+
+    partition: Partition
+    shown: int
+    to: int
+    goes_on_at: int
+
+    @property
+    def is_back(self) -> bool:
+        """Whether anything moves; a rewind never goes forward."""
+        return self.to < self.shown
+
+    @property
+    def skipped(self) -> int:
+        """Offsets between the two that were judged already, and will not be judged again."""
+        return max(0, self.goes_on_at - self.to) if self.is_back else 0
+
+
+def planned(bootstrap_servers: str, database_url: str, agent: Agent, targets: Mapping[Partition, int]) -> list[Move]:
+    """Return what a rewind to the targets would move; input partitions that are no target stay."""
+    inputs = [each for each in partitions_of(bootstrap_servers, input_topics(agent)) if each in targets]
+    if agent.name == PROJECTOR:
+        with connect(database_url) as connection:
+            written = tracking.tracked(connection, PROJECTOR)
+        shown = {each: written.get(each, 0) for each in inputs}
+        goes_on_at = {each: min(shown[each], targets[each]) for each in inputs}
+    else:
+        shown = _committed(bootstrap_servers, agent.name, inputs)
+        goes_on_at = _last_inputs(bootstrap_servers, agent, {number for _, number in inputs})
+    return [Move(each, shown[each], targets[each], goes_on_at.get(each, 0)) for each in inputs]
+
+
+def rewind(bootstrap_servers: str, database_url: str, agent: Agent, moves: Sequence[Move]) -> int:
+    """Move the positions back and return how many moved. Raises TapeError while a member of the group is active."""
+    _check_stopped(bootstrap_servers, agent.name)
+    back = [move for move in moves if move.is_back]
+    if not back:
+        return 0
+    if agent.name == PROJECTOR:
+        with connect(database_url) as connection, connection.transaction():
+            tracking.locked(connection, PROJECTOR, [move.partition for move in back])
+            tracking.move(connection, PROJECTOR, {move.partition: move.to for move in back})
+    parts = [TopicPartition(*move.partition, move.to) for move in back]
+    admin = _admin(bootstrap_servers)
+    asked = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(agent.name, parts)])
+    for part in asked[agent.name].result(_TIMEOUT_S).topic_partitions:
+        if part.error is not None:
+            raise TapeError(
+                f"Kafka refuses the position {part.offset}: {part.error.str()}",
+                where=f"group {agent.name}, {part.topic}/{part.partition}",
+                next_command="tape status",
+            )
+    return len(back)
+
+
+def _check_stopped(bootstrap_servers: str, group: str) -> None:
+    admin = _admin(bootstrap_servers)
+    described = admin.describe_consumer_groups([group])[group].result(_TIMEOUT_S)
+    members = [f"{member.client_id} on {member.host.lstrip('/')}" for member in described.members]
+    if members:
+        raise TapeError(
+            f"the group {group} has {len(members)} active members: it would overwrite the positions",
+            where="; ".join(members),
+            next_command="stop the agent's workers; one that was killed counts for its session timeout (6 s) more",
+        )
+
+
+def _committed(bootstrap_servers: str, group: str, partitions: Sequence[Partition]) -> dict[Partition, int]:
+    if not partitions:
+        return {}
+    admin = _admin(bootstrap_servers)
+    wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(*each) for each in partitions])
+    found = admin.list_consumer_group_offsets([wanted])[group].result(_TIMEOUT_S).topic_partitions
+    return {(part.topic, part.partition): max(0, part.offset) for part in found}
+
+
+def _last_inputs(bootstrap_servers: str, agent: Agent, numbers: set[int]) -> dict[Partition, int]:
+    """Return where the inputs stood after the agent's last decision in each partition, read from the ends backward."""
+    topics = [topic.name for topic in written_by(agent.name)]
+    found: dict[Partition, int] = {}
+    for number in sorted(numbers):
+        ends = high_watermarks(bootstrap_servers, [(topic, number) for topic in topics])
+        newest = max((_last_own(bootstrap_servers, agent.name, *each) for each in ends.items()), default=(0, ""))
+        found |= parse_positions(newest[1])
+    return found
+
+
+def _last_own(bootstrap_servers: str, agent: str, partition: Partition, end: int) -> tuple[int, str]:
+    """Return seq and `inputs` of the last own record of a partition; (0, "") where there is none."""
+    tail = _TAIL
+    while True:
+        start = max(0, end - tail)
+        mine = own(read(bootstrap_servers, {partition: start}, {partition: end}), agent) if start < end else ()
+        newest = max(((int(header(r.headers, "seq")), header(r.headers, "inputs")) for r in mine), default=None)
+        if newest is not None or start == 0:
+            return newest or (0, "")
+        tail *= 10
+
+
+def _admin(bootstrap_servers: str) -> AdminClient:
+    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 2})

@@ -1,0 +1,50 @@
+"""The bytes that a replay compares with are those the codec writes, of any record."""
+
+import io
+from decimal import Decimal
+
+import fastavro
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from infra.replay.encoding import _decimal, _long, encoded
+from schemas.record import Envelope
+from tests.topics.conftest import model_values
+from topics.codec import encode
+from topics.registry import TOPICS, Topic
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking a whole plan takes minutes
+)
+@given(data=st.data())
+def test_any_record_has_the_bytes_that_the_codec_writes(topic: Topic, data: st.DataObject) -> None:
+    record, envelope = data.draw(model_values(topic.record)), data.draw(model_values(Envelope))
+    assert encoded(topic.name, envelope, record) == encode(topic, envelope, record)
+
+
+@pytest.mark.parametrize("number", ["0", "-0", "1.28", "-1.28", "-0.01", "327.67", "-327.68", "9999999999999.99"])
+def test_a_decimal_takes_the_bytes_that_fastavro_gives_it(number: str) -> None:
+    schema = {"type": "bytes", "logicalType": "decimal", "precision": 38, "scale": 2}
+    theirs, ours = io.BytesIO(), bytearray()
+    fastavro.schemaless_writer(theirs, schema, Decimal(number))
+    _decimal(2)(Decimal(number), ours)
+    assert bytes(ours) == theirs.getvalue()
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_a_long_takes_the_bytes_that_fastavro_gives_it(number: int) -> None:
+    theirs, ours = io.BytesIO(), bytearray()
+    fastavro.schemaless_writer(theirs, "long", number)
+    _long(number, ours)
+    assert bytes(ours) == theirs.getvalue()
+
+
+def test_a_decimal_that_would_lose_digits_is_not_written() -> None:
+    with pytest.raises(ValueError, match="expected at most 2 decimals"):
+        _decimal(2)(Decimal("1.005"), bytearray())

@@ -111,9 +111,13 @@ def agent_version(name: str) -> str:
 
 
 def _draft(agent: str, cause: Envelope, ordinal: int, record: Record) -> Draft:
+    """Return a record with its identity: it belongs to the run it speaks of, else to what its cause belongs to.
+
+    The end of an older run's order is what lets the next run go on: what is said of that one is the next run's.
+    """
     envelope = Envelope(
         event_id=event_id(cause.event_id, agent, ordinal),
-        correlation_id=cause.correlation_id,
+        correlation_id=getattr(record, "run_id", None) or cause.correlation_id,
         causation_id=cause.event_id,
         occurred_at=cause.occurred_at,
     )

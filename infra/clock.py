@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from infra.errors import TapeError
+from infra.settings import Settings
 
 Clock = Callable[[], datetime]
 
@@ -36,6 +37,19 @@ class BrokerClock:
                 return datetime.fromisoformat(json.load(answer)["timestamp"]).astimezone(UTC)
         except (OSError, ValueError, KeyError) as error:
             raise TapeError(f"the broker's clock cannot be read: {error}", where=self._url) from error
+
+
+def clock_of(settings: Settings) -> Clock:
+    """Return the clock that TAPE_CLOCK names; raises TapeError when it is the broker's and nobody could be asked."""
+    if settings.clock == "system":
+        return system_clock
+    url, key_id, secret_key = settings.brokerage_url, settings.brokerage_key_id, settings.brokerage_secret_key
+    if url is None or key_id is None or secret_key is None:
+        raise TapeError(
+            "the broker's clock needs a url and a key pair; TAPE_CLOCK=system needs none",
+            where="TAPE_CLOCK, TAPE_BROKERAGE_URL, TAPE_BROKERAGE_KEY_ID, TAPE_BROKERAGE_SECRET_KEY",
+        )
+    return BrokerClock(url, key_id.get_secret_value(), secret_key.get_secret_value())
 
 
 def seconds() -> float:

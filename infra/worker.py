@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 
 from agents.declaration import Agent, Performer
@@ -25,6 +26,7 @@ AGENTS = (
     "planner",
     "gateway",
     "projector",
+    "clock",
     "broker",
 )
 """Every agent, in the order they are started: the one that takes longest to import comes last."""
@@ -69,7 +71,7 @@ def app_of(agent: Agent, settings: Settings) -> TapeApp:
     def new_keeper(loop: asyncio.AbstractEventLoop) -> Keeper:
         if agent.name == "projector":
             return _projection_keeper(settings, loop)
-        performer = _performer(settings) if agent.performs else None
+        performer = PERFORMERS[agent.name](settings) if agent.performs else None
         return DecisionKeeper(agent, transaction_settings(settings), loop, performer)
 
     return TapeApp(group, input_topics(agent), new_keeper)
@@ -82,11 +84,18 @@ def _projection_keeper(settings: Settings, loop: asyncio.AbstractEventLoop) -> K
     return ProjectionKeeper(Projection(settings.database_url), loop)
 
 
-def _performer(settings: Settings) -> Performer:
+def _clock_performer(settings: Settings) -> Performer:
+    from agents.clock.performer import ClockPerformer
+    from infra.clock import clock_of
+
+    return ClockPerformer(clock_of(settings), lambda account: partition_of(account, settings.partitions))
+
+
+def _broker_performer(settings: Settings) -> Performer:
     from agents.broker.performer import BrokerPerformer
     from infra.alpaca.brokerage import AlpacaBrokerage
     from infra.alpaca.settings import AlpacaSettings
-    from infra.clock import BrokerClock, system_clock
+    from infra.clock import clock_of
 
     key_id, secret_key = settings.brokerage_key_id, settings.brokerage_secret_key
     if key_id is None or secret_key is None or len(settings.account_ids) != 1:
@@ -102,14 +111,15 @@ def _performer(settings: Settings) -> Performer:
         stream_url=settings.brokerage_stream_url,
         allow_plaintext=settings.brokerage_allow_plaintext,
     )
-    clock = system_clock
-    if settings.clock == "broker" and settings.brokerage_url is not None:
-        clock = BrokerClock(settings.brokerage_url, key_id.get_secret_value(), secret_key.get_secret_value())
     return BrokerPerformer(
         {account: AlpacaBrokerage(alpaca) for account in settings.account_ids},
-        now=clock,
+        now=clock_of(settings),
         partition_of_account=lambda account: partition_of(account, settings.partitions),
     )
+
+
+PERFORMERS: dict[str, Callable[[Settings], Performer]] = {"broker": _broker_performer, "clock": _clock_performer}
+"""Who acts for the agents that perform."""
 
 
 def main(name: str) -> None:

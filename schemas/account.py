@@ -26,6 +26,32 @@ class Position(Value):
     quantity: Quantity = Field(description="Signed shares.")
 
 
+class Activity(Value):
+    """Something that happened in the account outside our orders, raw."""
+
+    activity_id: str = Field(description="The broker's own id of the activity.")
+    activity_type: str = Field(description="The broker's own word: CSD, FEE, DIV, FILL, ...")
+    client_order_id: str | None = Field(
+        description="Of an execution that is not of our orders: the order's client order id; null for all others."
+    )
+    body: str = Field(description="The activity as the broker sent it, JSON.")
+
+
+class InstrumentStatus(StrEnum):
+    """Why a symbol cannot be traded now."""
+
+    HALTED = "HALTED"
+    NOT_TRADABLE = "NOT_TRADABLE"
+
+
+class InstrumentState(Value):
+    """A symbol that cannot be traded now."""
+
+    symbol: str = Field(description="Ticker, upper case.")
+    status: InstrumentStatus = Field(description="HALTED, or NOT_TRADABLE: inactive, delisted or unknown.")
+    detail: str = Field(description="What was said of it, for a person.")
+
+
 class SnapshotStatus(StrEnum):
     """Whether the account could be read."""
 
@@ -39,8 +65,17 @@ class SnapshotContent(Value):
     taken_at: Instant = Field(description="The broker agent's clock when the reads were complete.")
     cash: Money = Field(description="Cash as the broker states it, dollars.")
     equity: Money = Field(description="Equity as the broker states it, dollars.")
+    buying_power: Money = Field(description="Buying power as the broker states it, dollars.")
+    initial_margin: Money = Field(description="Initial margin as the broker states it, dollars.")
+    maintenance_margin: Money = Field(description="Maintenance margin as the broker states it, dollars.")
     positions: tuple[Position, ...] = Field(description="Open positions, sorted by symbol.")
     quotes: tuple[Quote, ...] = Field(description="Latest quotes of all symbols wanted or held, sorted by symbol.")
+    instruments: tuple[InstrumentState, ...] = Field(
+        description="Symbols wanted or held that cannot be traded now, sorted by symbol."
+    )
+    activities: tuple[Activity, ...] = Field(
+        description="Recent activities, executions of our own orders aside, sorted by activity_id."
+    )
     ended_orders: tuple[OrderProgress, ...] = Field(
         description="Orders ended since the last cleared run: the books must hold their fills."
     )
@@ -64,5 +99,8 @@ class AccountActivity(AccountRecord):
     topic: ClassVar[str] = "account-activities.v1"
 
     activity_id: str = Field(description="The broker's own id of the activity.")
-    activity_type: str = Field(description="The broker's own word: CSD, FEE, DIV, ...")
+    activity_type: str = Field(description="The broker's own word: CSD, FEE, DIV, FILL, ...")
+    client_order_id: str | None = Field(
+        description="Of an execution that is not of our orders: the order's client order id; null for all others."
+    )
     body: str = Field(description="The activity as the broker sent it, JSON.")

@@ -20,9 +20,10 @@ class ExecutionStatus(StrEnum):
     CLEARING = "CLEARING"
     CLEARED = "CLEARED"
     ACCEPTED = "ACCEPTED"
-    SELLS_DONE = "SELLS_DONE"
+    REDUCED = "REDUCED"
     FINISHED = "FINISHED"
     SUPERSEDED = "SUPERSEDED"
+    ABANDONED = "ABANDONED"
 
 
 class LinePart(Value):
@@ -36,9 +37,11 @@ class LinePart(Value):
 class LineUnderWay(Value):
     """A plan line with work to do: a cross, an order, or both."""
 
+    book: str = Field(description="net, or the strategy whose own book the line is of.")
     symbol: str = Field(description="Ticker, upper case.")
     side: Side | None = Field(description="Side of its order at the broker; null when it has none.")
     order_qty: Quantity = Field(description="Shares to order at the broker, unsigned.")
+    reducing_qty: Quantity = Field(description="Part of them that goes first: it reduces the account's position.")
     cross_qty: Quantity = Field(description="Shares to cross inside the account, unsigned.")
     price: Price = Field(description="Midpoint used: the price of the cross.")
     priority: int = Field(description="Lower goes first.")
@@ -54,7 +57,7 @@ class AcceptedPlan(Value):
 
     as_of: Instant = Field(description="The run's valuation instant.")
     valid_until: Instant = Field(description="Its orders are not sent after this instant.")
-    lines: tuple[LineUnderWay, ...] = Field(description="Lines with work to do, sorted by symbol.")
+    lines: tuple[LineUnderWay, ...] = Field(description="Lines with work to do, sorted by symbol and book.")
 
 
 class Execution(AccountRecord):
@@ -84,6 +87,7 @@ class Outcome(StrEnum):
     CROSSED = "CROSSED"
     SUPPRESSED = "SUPPRESSED"
     BLOCKED = "BLOCKED"
+    HELD = "HELD"
     SUPERSEDED = "SUPERSEDED"
     HALTED = "HALTED"
 
@@ -95,12 +99,13 @@ class LineOutcome(AccountRecord):
 
     plan_id: UUID = Field(description="The plan.")
     run_id: UUID = Field(description="The run.")
-    symbol: str = Field(description="The line.")
+    book: str = Field(description="The line's book: net or a strategy id.")
+    symbol: str = Field(description="The line's symbol.")
     outcome: Outcome = Field(description="How it ended.")
     rule: Rule | None = Field(description="The rule that acted on the line; null when none did.")
     threshold: Money | None = Field(description="The rule's threshold; null when it has none.")
     intended_value: Money = Field(description="What the line would have traded, dollars.")
-    client_order_id: str | None = Field(description="Its order at the broker; null when there was none.")
+    client_order_ids: tuple[str, ...] = Field(description="Its orders at the broker, in the order they ended.")
     order_qty: Quantity = Field(description="Shares ordered at the broker.")
     cum_qty: Quantity = Field(description="Shares executed at the broker.")
     cross_quantity: Quantity = Field(description="Shares crossed inside the account.")

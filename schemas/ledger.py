@@ -8,10 +8,14 @@ from pydantic import Field
 
 from schemas.account import SnapshotContent
 from schemas.quantities import Money, Quantity
-from schemas.record import AccountRecord, Value
+from schemas.record import AccountRecord, Instant, Value
+from schemas.run import Mode
 
 SYSTEM = "system"
 """Owner of what belongs to no strategy: deposits, rounding, what the broker rounds."""
+
+MANUAL = "manual"
+"""Owner of what was traded by hand at the broker."""
 
 STREET = "street"
 """The other side of every entry: the market, the broker, the bank."""
@@ -27,12 +31,17 @@ class EntryKind(StrEnum):
     CROSS = "CROSS"
     DEPOSIT = "DEPOSIT"
     OTHER_ACTIVITY = "OTHER_ACTIVITY"
+    MANUAL_FILL = "MANUAL_FILL"
+    TRANSFER = "TRANSFER"
+    MODE_SWITCH = "MODE_SWITCH"
+    ROUNDING = "ROUNDING"
 
 
 class Posting(Value):
     """One change of what one owner has; the postings of an entry sum to zero per commodity."""
 
-    owner: str = Field(description="Strategy id, system, or street.")
+    owner: str = Field(description="Strategy id, system, manual, or street.")
+    mode: Mode | None = Field(description="How the owner's books are kept; null for system, manual and street.")
     commodity: str = Field(description="USD or a symbol.")
     amount: Money = Field(description="Signed dollars or shares.")
 
@@ -46,14 +55,17 @@ class LedgerEntry(AccountRecord):
     kind: EntryKind = Field(description="What is booked.")
     run_id: UUID | None = Field(description="The run of a fill; null for what happens outside runs.")
     plan_id: UUID | None = Field(description="The plan of a fill; null for what happens outside plans.")
+    book: str | None = Field(description="The plan line's book: net or a strategy id; null outside plans.")
     symbol: str | None = Field(description="The symbol traded; null for cash only.")
     fill_id: UUID | None = Field(description="The fill that is booked; null for other kinds.")
     client_order_id: str | None = Field(description="The order of the fill; null for other kinds.")
     cum_qty: Quantity | None = Field(
         description="Executed quantity of the order after this fill; null for other kinds."
     )
+    transact_time: Instant | None = Field(description="The broker's time of the execution; null for other kinds.")
     activity_id: str | None = Field(description="The broker's activity that is booked; null for fills.")
-    postings: tuple[Posting, ...] = Field(description="What changes, sorted by commodity and owner.")
+    detail: str = Field(description="For a person: from which value to which, or why; may be empty.")
+    postings: tuple[Posting, ...] = Field(description="What changes, sorted by commodity, owner and mode.")
 
 
 class Holding(Value):
@@ -66,7 +78,15 @@ class Holding(Value):
 class StrategyBook(Value):
     """What one strategy owns."""
 
-    strategy_id: str = Field(description="Strategy id, or system.")
+    strategy_id: str = Field(description="Strategy id, system, or manual.")
+    mode: Mode | None = Field(description="How its books are kept; null for system and manual.")
+    capital: Money | None = Field(
+        description="What a strategy with its own book steers, dollars: cash and holdings at the midpoint, after"
+        " transfers; null for others, and while a holding has no price."
+    )
+    traded_value: Money = Field(
+        description="Dollars it has traded at the broker on the day (UTC) of the snapshot, both sides."
+    )
     cash: Money = Field(
         description="Sum of its cash postings, dollars; negative while its shares are financed by the account."
     )

@@ -44,12 +44,16 @@ class IntentAction(StrEnum):
     CROSS = "CROSS"
 
 
+NET = "net"
+"""The book of all netted strategies together, and the owner of an order that several strategies have a part in."""
+
+
 class Phase(StrEnum):
-    """Sells go first, buys when the sells are done; crosses before both."""
+    """Crosses go first, then orders that bring the account's position nearer to zero, then all others."""
 
     CROSSES = "CROSSES"
-    SELLS = "SELLS"
-    BUYS = "BUYS"
+    REDUCING = "REDUCING"
+    INCREASING = "INCREASING"
 
 
 class OrderContribution(Value):
@@ -63,18 +67,19 @@ class OrderContribution(Value):
 class OrderTerms(Value):
     """An order, carried by value wherever it is spoken of."""
 
-    intent_id: UUID = Field(description="Derived from plan, symbol, leg and step.")
+    intent_id: UUID = Field(description="Derived from plan, book, symbol, leg and step.")
     plan_id: UUID = Field(description="The plan.")
     run_id: UUID = Field(description="The run.")
+    book: str = Field(description="The plan line's book: net or a strategy id.")
     symbol: str = Field(description="Ticker, upper case.")
     side: Side = Field(description="BUY or SELL; BUY for a cross.")
     order_qty: Quantity = Field(description="Shares, unsigned.", gt=0)
     ord_type: OrdType = Field(description="MARKET.")
     time_in_force: TimeInForce = Field(description="DAY.")
     venue: Venue = Field(description="BROKER or INTERNAL.")
-    leg: int = Field(description="Which order of the plan line, from 1; 0 is the cross.", ge=0)
+    leg: int = Field(description="0 the cross, 1 the reducing order of the plan line, 2 the increasing one.", ge=0)
     step: int = Field(description="Which try of the leg after a cancel, from 1.", ge=1)
-    phase: Phase = Field(description="CROSSES, SELLS or BUYS.")
+    phase: Phase = Field(description="CROSSES, REDUCING or INCREASING.")
     valid_until: Instant = Field(description="Not sent after this instant.")
     reference_price: Price = Field(description="Midpoint of the recorded quote; the price of a cross.")
     contributions: tuple[OrderContribution, ...] = Field(

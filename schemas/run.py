@@ -17,10 +17,52 @@ class Mode(StrEnum):
     BOOK = "BOOK"
 
 
+class SyncRule(StrEnum):
+    """Whose signals a run waits for; a deadline ends the waiting under every rule."""
+
+    ALL = "ALL"
+    QUORUM = "QUORUM"
+    DEADLINE = "DEADLINE"
+
+
 class ConflictRule(StrEnum):
-    """How the collector combines strategies that want the same symbol."""
+    """What counts when netted strategies disagree on a symbol: one wants it long, another one short."""
 
     SUM = "SUM"
+    PRIORITY = "PRIORITY"
+    LAST = "LAST"
+    FLAG = "FLAG"
+
+
+class OverlapPolicy(StrEnum):
+    """Whether strategies of one run may name the same symbol."""
+
+    FORBID = "FORBID"
+    WARN = "WARN"
+    ALLOW = "ALLOW"
+
+
+class CashPolicy(StrEnum):
+    """What one strategy may spend: a share of the cash, all of the pool, or its own unspent capital."""
+
+    PROPORTIONAL = "PROPORTIONAL"
+    POOL = "POOL"
+    RESERVE = "RESERVE"
+
+
+class DriftRule(StrEnum):
+    """When a strategy's own book is brought back to its allocation, by a transfer from or to the system."""
+
+    LET_RUN = "LET_RUN"
+    PERIODIC = "PERIODIC"
+    THRESHOLD = "THRESHOLD"
+
+
+class BindingRule(StrEnum):
+    """What a limit that binds does to a line: less of it, or none."""
+
+    SCALE = "SCALE"
+    BLOCK = "BLOCK"
 
 
 class Parameter(Value):
@@ -38,6 +80,15 @@ class StrategyTerms(Value):
     mode: Mode = Field(description="NETTED or BOOK.")
     allocation: Weight = Field(description="Fraction of the account's equity this strategy steers.", ge=0, le=1)
     priority: int = Field(description="Lower goes first when capital is short.")
+    weight_total_max: Weight | None = Field(
+        description="Greatest sum of its target weights, of its own capital; null = weight_total_max of the run.", ge=0
+    )
+    position_weight_max: Weight | None = Field(
+        description="Greatest weight of one symbol, of its own capital; null = no limit of its own.", ge=0
+    )
+    trade_value_max: Money | None = Field(
+        description="Dollars it may trade in a day, both sides; null = no limit of its own.", ge=0
+    )
     symbols: tuple[str, ...] = Field(description="The symbols it may want, sorted.")
     parameters: tuple[Parameter, ...] = Field(description="Its settings, sorted by name.")
 
@@ -46,10 +97,46 @@ class Limits(Value):
     """The thresholds a plan is held to; each is named by its rule id in the plan line it acts on."""
 
     trade_value_min: Money = Field(description="MIN_TRADE_VALUE: lines worth less than this are suppressed, dollars.")
+    trade_value_max: Money | None = Field(
+        description="TRADE_VALUE_MAX: dollars the account may trade in a day, both sides; null = no limit.", ge=0
+    )
     quantity_step: Quantity = Field(description="Smallest tradable quantity; 1 = whole shares.", gt=0)
-    weight_total_max: Weight = Field(description="WEIGHT_TOTAL_MAX: greatest sum of target weights.")
+    weight_total_max: Weight = Field(description="WEIGHT_TOTAL_MAX: greatest sum of target weights.", ge=0)
+    position_weight_max: Weight | None = Field(
+        description="POSITION_WEIGHT_MAX: greatest fraction of equity in one symbol; null = no limit.", ge=0
+    )
     cash_reserve: Weight = Field(description="Fraction of equity that buys may not touch.", ge=0, lt=1)
+    is_leverage_allowed: bool = Field(description="True: buys are held to the broker's buying power instead of cash.")
+    initial_margin_rate: Weight = Field(description="Initial margin of a position, fraction of its value.", ge=0)
+    maintenance_margin_rate: Weight = Field(
+        description="Maintenance margin of a position, fraction of its value.", ge=0
+    )
+    margin_utilisation_max: Weight | None = Field(
+        description="MARGIN_UTILISATION: greatest fraction of equity bound as initial margin; null = no limit.", ge=0
+    )
+    maintenance_buffer: Weight | None = Field(
+        description="MAINTENANCE_BUFFER: least fraction of equity above maintenance margin; null = no limit.",
+        ge=0,
+        le=1,
+    )
+    is_short_allowed: bool = Field(description="Whether the account may be short of a symbol, in whole shares.")
     quote_age_max_s: int = Field(description="QUOTE_STALE: oldest quote a line may be planned on, seconds.", gt=0)
+    binding: BindingRule = Field(description="What a limit that binds does: SCALE or BLOCK.")
+
+
+class RunRules(Value):
+    """How the strategies of a run are brought together."""
+
+    sync_rule: SyncRule = Field(description="Whose signals the run waits for.")
+    quorum: int | None = Field(description="With QUORUM: how many READY signals are enough; otherwise null.", ge=1)
+    conflict_rule: ConflictRule = Field(description="What counts when netted strategies disagree on a symbol.")
+    overlap_policy: OverlapPolicy = Field(description="Whether strategies may name the same symbol.")
+    cash_policy: CashPolicy = Field(description="What one strategy may spend.")
+    drift_rule: DriftRule = Field(description="When a book is brought back to its allocation.")
+    drift_threshold: Weight = Field(
+        description="With THRESHOLD: greatest drift of a book's value, as a fraction of its allocation.", ge=0
+    )
+    is_full_allocation_required: bool = Field(description="Whether allocations must sum to 1, give or take 0.01.")
 
 
 class PartitionPosition(Value):
@@ -70,9 +157,9 @@ class RunRequest(AccountRecord):
     as_of: Instant = Field(description="The valuation instant: prices and bars up to here.")
     strategies: tuple[StrategyTerms, ...] = Field(description="The strategies of the run, sorted by strategy_id.")
     limits: Limits = Field(description="Thresholds of the run.")
-    conflict_rule: ConflictRule = Field(description="How strategies are combined.")
+    rules: RunRules = Field(description="How the strategies are brought together.")
     valid_until: Instant = Field(description="Orders of this run are not sent after this instant.")
-    deadline_at: Instant | None = Field(description="Latest time to wait for signals; null = wait for all.")
+    deadline_at: Instant | None = Field(description="Latest time to wait for signals; null = without end.")
     bars_until: tuple[PartitionPosition, ...] = Field(description="How much of bars.v1 the strategies read.")
 
 
@@ -87,12 +174,15 @@ class RunRefusal(StrEnum):
     """Why a request became no run, in the order the checks are made."""
 
     RUN_ID_MISMATCH = "RUN_ID_MISMATCH"
-    NO_STRATEGIES = "NO_STRATEGIES"
     DUPLICATE_STRATEGY = "DUPLICATE_STRATEGY"
+    RESERVED_NAME = "RESERVED_NAME"
     ALLOCATION_EXCEEDS_ONE = "ALLOCATION_EXCEEDS_ONE"
+    ALLOCATION_NOT_FULL = "ALLOCATION_NOT_FULL"
+    QUORUM_NOT_POSSIBLE = "QUORUM_NOT_POSSIBLE"
+    OVERLAP_FORBIDDEN = "OVERLAP_FORBIDDEN"
     NOT_A_SESSION = "NOT_A_SESSION"
+    DEADLINE_MISSING = "DEADLINE_MISSING"
     DEADLINE_BEFORE_AS_OF = "DEADLINE_BEFORE_AS_OF"
-    MODE_NOT_OFFERED = "MODE_NOT_OFFERED"
 
 
 class RunTerms(Value):
@@ -102,9 +192,9 @@ class RunTerms(Value):
     as_of: Instant = Field(description="The valuation instant.")
     strategies: tuple[StrategyTerms, ...] = Field(description="The strategies of the run, sorted by strategy_id.")
     limits: Limits = Field(description="Thresholds of the run.")
-    conflict_rule: ConflictRule = Field(description="How strategies are combined.")
+    rules: RunRules = Field(description="How the strategies are brought together.")
     valid_until: Instant = Field(description="Orders of this run are not sent after this instant.")
-    deadline_at: Instant | None = Field(description="Latest time to wait for signals; null = wait for all.")
+    deadline_at: Instant | None = Field(description="Latest time to wait for signals; null = without end.")
     bars_until: tuple[PartitionPosition, ...] = Field(description="How much of bars.v1 the strategies read.")
 
 
@@ -117,15 +207,17 @@ class Run(AccountRecord):
     status: RunStatus = Field(description="REQUESTED or REFUSED.")
     refusal: RunRefusal | None = Field(description="Why it was refused; null when it was not.")
     detail: str = Field(description="The values that disagree, for a person; empty when nothing does.")
+    warnings: tuple[str, ...] = Field(description="What was let pass, for a person: symbols that overlap; sorted.")
     terms: RunTerms = Field(description="The configuration, by value.")
 
 
 class ClockReading(AccountRecord):
-    """What the clock showed when something was due; time is an event."""
+    """What the clock showed when a run began to wait for a deadline, and when it was due; time is an event."""
 
     topic: ClassVar[str] = "clock-readings.v1"
 
-    run_id: UUID = Field(description="The run whose deadline is due.")
+    run_id: UUID = Field(description="The run whose deadline is waited for.")
+    due_at: Instant = Field(description="The deadline; a reading before it says that it is waited for.")
     read_at: Instant = Field(description="The clock's reading.")
 
 
@@ -136,3 +228,4 @@ class DeadlinePassed(AccountRecord):
 
     run_id: UUID = Field(description="The run.")
     deadline_at: Instant = Field(description="The deadline that has passed.")
+    terms: RunTerms = Field(description="The run's configuration, by value.")

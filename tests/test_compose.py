@@ -25,7 +25,7 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml
     "services"
 ]
 OTHERS = {"kafka", "registry", "postgres", "setup", "simulator"}
-OUTSIDERS = {"market data", "cli", "clock", "any agent"}
+OUTSIDERS = {"market data", "cli", "any agent"}
 READ_BESIDE_SETTINGS = {"TAPE_LOGLEVEL"}
 SAME_AS_EMBEDDED = (
     "process.roles",

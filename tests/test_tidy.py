@@ -425,7 +425,7 @@ def test_an_agents_folder_that_lacks_a_file_is_found(tmp_path: Path) -> None:
 
 
 def test_every_agent_of_the_topics_has_its_folder() -> None:
-    outsiders = {"market data", "cli", "clock", "any agent"}
+    outsiders = {"market data", "cli", "any agent"}
     named = {agent for topic in TOPICS for agent in (topic.producer, *topic.consumers)} - outsiders
 
     assert sorted(name for name in named if not (ROOT / "agents" / name / "agent.py").is_file()) == []

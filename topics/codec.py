@@ -93,7 +93,9 @@ def encode(topic: Topic, envelope: Envelope, record: Record, schema_id: int | No
     used = current_id(topic.name) if schema_id is None else schema_id
     body = io.BytesIO()
     body.write(_FRAME.pack(0, used))
-    fastavro.schemaless_writer(body, _writers()[used].schema, {**envelope.model_dump(), **record.model_dump()})
+    fields = {**envelope.model_dump(), **record.model_dump()}
+    # a list is a tuple here, which fastavro would take for a branch of a union and its value
+    fastavro.schemaless_writer(body, _writers()[used].schema, fields, disable_tuple_notation=True)
     return body.getvalue()
 
 

@@ -10,7 +10,7 @@ from schemas.ledger import Books, LedgerEntry
 from schemas.market import Bar
 from schemas.order import BrokerReport, Fill, OrderEvent, OrderIntent
 from schemas.plan import Plan
-from schemas.portfolio import Portfolio
+from schemas.portfolio import ConflictDecision, ConflictOutcome, Portfolio
 from schemas.record import Record
 from schemas.run import ClockReading, DeadlinePassed, Run, RunRequest
 from schemas.signal import Signal, SignalReceipt
@@ -66,11 +66,13 @@ TOPICS: tuple[Topic, ...] = (
     Topic(Bar, ("symbol",), "symbol", "market data", ("strategist", "projector")),
     _account(RunRequest, "run_id", "cli", "scheduler"),
     _account(ClockReading, "run_id", "clock", "scheduler"),
-    _account(Run, "run_id", "scheduler", "strategist"),
+    _account(Run, "run_id", "scheduler", "strategist collector clock"),
     _account(DeadlinePassed, "run_id", "scheduler", "collector"),
     _account(Signal, "strategy_id", "strategist", "collector"),
     _account(SignalReceipt, "signal_id", "collector"),
     _account(Portfolio, "run_id", "collector", "executor"),
+    _account(ConflictDecision, "run_id+symbol", "cli", "collector"),
+    _account(ConflictOutcome, "run_id+symbol", "collector"),
     _account(Execution, "run_id", "executor", "broker"),
     _account(AccountSnapshot, "run_id", "broker", "ledger"),
     _account(AccountActivity, "activity_id", "broker", "ledger"),
@@ -80,7 +82,7 @@ TOPICS: tuple[Topic, ...] = (
     _account(OrderEvent, "client_order_id", "gateway", "broker executor"),
     _account(BrokerReport, "client_order_id", "broker", "gateway"),
     _account(Fill, "fill_id", "gateway", "ledger"),
-    _account(LineOutcome, "plan_id+symbol", "executor"),
+    _account(LineOutcome, "plan_id+book+symbol", "executor"),
     _account(LedgerEntry, "entry_id", "ledger"),
     Topic(DeadLetter, ("origin_topic",), "origin_partition", "any agent", ("projector",)),
 )

@@ -24,6 +24,10 @@ class NoBrokerage:
         """Read nothing."""
         return self._silence
 
+    def order_by_broker_id(self, broker_order_id: str) -> Reply:  # noqa: ARG002
+        """Read nothing."""
+        return self._silence
+
     def orders(self, status: OrderStatusFilter, after: datetime | None) -> Reply:  # noqa: ARG002
         """Read nothing."""
         return self._silence
@@ -45,6 +49,10 @@ class NoBrokerage:
         return self._silence
 
     def quotes(self, symbols: Sequence[str]) -> Reply:  # noqa: ARG002
+        """Read nothing."""
+        return self._silence
+
+    def asset(self, symbol: str) -> Reply:  # noqa: ARG002
         """Read nothing."""
         return self._silence
 

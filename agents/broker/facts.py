@@ -14,7 +14,7 @@ from agents.broker.ports import Reply
 from agents.broker.reading import Row, fields_of, instant, part, text
 from agents.decider import Message
 from agents.declaration import Fact
-from schemas.account import AccountActivity, AccountSnapshot
+from schemas.account import AccountActivity, AccountSnapshot, Activity
 from schemas.identity import derived
 from schemas.order import BrokerReport, ReportKind, ReportRequest
 from schemas.record import Envelope
@@ -108,17 +108,17 @@ def streamed(subject: Subject, body: str, received_at: datetime) -> Fact:
     )
 
 
-def activity(account_id: str, row: Row, received_at: datetime) -> Fact:
+def activity(account_id: str, happened: Activity, received_at: datetime) -> Fact:
     """Return an activity of the account; it starts a chain of its own."""
-    activity_id = text(row.fields, "id")
-    identity = derived("activity", account_id, activity_id)
+    identity = derived("activity", account_id, happened.activity_id)
     record = AccountActivity(
         account_id=account_id,
-        activity_id=activity_id,
-        activity_type=text(row.fields, "activity_type"),
-        body=row.text,
+        activity_id=happened.activity_id,
+        activity_type=happened.activity_type,
+        client_order_id=happened.client_order_id,
+        body=happened.body,
     )
-    at = instant(row.fields, *ACTIVITY_TIMES) or received_at
+    at = instant(fields_of(happened.body), *ACTIVITY_TIMES) or received_at
     return Fact(record, Envelope(event_id=identity, correlation_id=identity, causation_id=identity, occurred_at=at))
 
 

@@ -46,12 +46,16 @@ class OrderMemory:
 
 @dataclass
 class AccountMemory:
-    """What was said about one account. Hold `lock` while reading or changing it: several threads do."""
+    """What was said about one account. Hold `lock` while reading or changing it: several threads do.
+
+    `names` are the client order ids of orders by the broker's ids, `strangers` those of orders placed without us.
+    """
 
     account_id: str
     lock: threading.RLock = field(default_factory=threading.RLock)
     orders: dict[str, OrderMemory] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    strangers: dict[str, str] = field(default_factory=dict)
     streamed: set[UUID] = field(default_factory=set)
     activities: set[str] = field(default_factory=set)
     latest_activity: datetime | None = None
@@ -68,6 +72,11 @@ class AccountMemory:
     def submitting(self, client_order_id: str, origin: Origin) -> None:
         """Note that an order is about to be sent."""
         self.order(client_order_id).origin = origin
+
+    def was_sent(self, client_order_id: str) -> bool:
+        """Say whether an order was sent because the log said so, or was to be."""
+        known = self.orders.get(client_order_id)
+        return known is not None and known.origin.correlation_id is not None
 
     def ended(self, client_order_id: str) -> None:
         """Note that an order has ended for good."""
@@ -93,8 +102,11 @@ class AccountMemory:
         """Take in a fact that is, or was, published."""
         match record:
             case AccountActivity():
+                fields = fields_of(record.body)
                 self.activities.add(record.activity_id)
-                self.note_times((fields_of(record.body),))
+                self.note_times((fields,))
+                if record.client_order_id is not None:
+                    self.strangers[text(fields, "order_id")] = record.client_order_id
             case BrokerReport() if record.client_order_id:
                 self._note_report(envelope, record)
             case _:

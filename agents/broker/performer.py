@@ -20,7 +20,7 @@ from agents.broker.facts import Origin, Subject
 from agents.broker.memory import AccountMemory, executions_of, is_refusal
 from agents.broker.ports import Brokerage, NewOrder, Reply
 from agents.broker.reading import fields_of, instant, order_of, rows_of
-from agents.broker.snapshot import read_account
+from agents.broker.snapshot import AccountReader
 from agents.broker.watch import AccountWatch, activity_news
 from agents.decider import Message
 from agents.declaration import Fact
@@ -130,7 +130,7 @@ class BrokerPerformer:
         subject, attempt = self._subject(event), event.attempt
         shown = self._brokerage(event.account_id).order_by_client_id(event.client_order_id)
         asking = facts.asked_by(message, self._now())
-        if shown.http_status == 200:
+        if shown.http_status == 200 and order_of(fields_of(shown.body)) is not None:
             return self._read_order(event, message, shown)
         if shown.http_status != 404:
             why = no.error or f"refused with HTTP {no.http_status} {no.body}"
@@ -173,23 +173,19 @@ class BrokerPerformer:
         return (*said, facts.read(subject, ReportRequest.ORDER, shown, asking))
 
     def _snapshot(self, cleared: Execution, message: Message) -> Sequence[Fact]:
-        """Return what happened in the account, and then the account: books must hold what the snapshot shows."""
+        """Return what happened in the account, each a record of its own, and then the account with all of it."""
         account_id = cleared.account_id
-        memory, brokerage = self._memory(account_id), self._brokerage(account_id)
-        with memory.lock:
-            after = memory.activities_after()
-        reply = brokerage.activities(after)
-        try:
-            rows = rows_of(reply.body) if reply.http_status == 200 else ()
-        except ValueError:
-            rows = ()
-        with memory.lock:
-            news = tuple(activity_news(memory, rows, self._now()))
-            for fact in news:
-                memory.note_fact(fact)
-        record = read_account(
-            brokerage, cleared, self._quote_source, self._now, lambda: self._pause(account_id, self._retry_wait_s)
+        memory = self._memory(account_id)
+        reader = AccountReader(
+            self._brokerage(account_id),
+            memory,
+            self._quote_source,
+            self._now,
+            lambda: self._pause(account_id, self._retry_wait_s),
         )
+        record = reader.snapshot(cleared)
+        with memory.lock:
+            news = tuple(activity_news(memory, record.content.activities, self._now()))
         return (*news, facts.snapshot(record, message))
 
     def _noted(self, account_id: str, said: Sequence[Fact]) -> Sequence[Fact]:

@@ -75,6 +75,10 @@ class Brokerage(Protocol):
         """Read one order by our id; body: the order. A 404 does not prove that a lost submission never arrives."""
         ...
 
+    def order_by_broker_id(self, broker_order_id: str) -> Reply:
+        """Read one order by the broker's id, whoever placed it; body: the order."""
+        ...
+
     def orders(self, status: OrderStatusFilter, after: datetime | None) -> Reply:
         """Read the orders submitted strictly after `after`, oldest first; body: one JSON array of all pages."""
         ...
@@ -91,7 +95,7 @@ class Brokerage(Protocol):
         ...
 
     def account(self) -> Reply:
-        """Read cash, equity and buying power; body: the account."""
+        """Read cash, equity, buying power and margins; body: the account."""
         ...
 
     def positions(self) -> Reply:
@@ -100,6 +104,10 @@ class Brokerage(Protocol):
 
     def quotes(self, symbols: Sequence[str]) -> Reply:
         """Read the latest bid and ask of each symbol; body: `{"quotes": {symbol: {"bp": .., "ap": .., "t": ..}}}`."""
+        ...
+
+    def asset(self, symbol: str) -> Reply:
+        """Read what a symbol is and whether it can be traded; body: the asset; 404: there is none."""
         ...
 
     def listen(self, on_message: Callable[[str], None], on_gap: Callable[[str], None]) -> Subscription:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from agents.broker.ports import Reply
 from schemas.account import Position
 from schemas.market import Quote
 from schemas.quantities import CONTEXT, at_scale
@@ -42,6 +43,19 @@ class OrderShown:
         """Whether nothing more can be executed of it."""
         return self.status in ENDED
 
+
+@dataclass(frozen=True)
+class AccountShown:
+    """What an account's JSON says, dollars."""
+
+    cash: Decimal
+    equity: Decimal
+    buying_power: Decimal
+    initial_margin: Decimal
+    maintenance_margin: Decimal
+
+
+VALUED = ("equity", "buying_power", "initial_margin", "maintenance_margin")
 
 ENDED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 
@@ -129,15 +143,11 @@ def rows_of(body: str) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def cash_and_equity_of(body: str) -> tuple[Decimal, Decimal]:
-    """Return cash, exact, and equity, a valuation and so rounded, at the schema's scale; raises ValueError."""
+def account_of(body: str) -> AccountShown:
+    """Return cash, exact, and what is valued, rounded to the schema's scale; raises ValueError."""
     fields = fields_of(body)
-    cash, equity = _needed(fields, "cash"), _needed(fields, "equity")
-    try:
-        rounded = equity.quantize(MONEY_UNIT, rounding=ROUND_HALF_EVEN, context=CONTEXT)
-    except ArithmeticError as error:
-        raise ValueError(f"equity {equity} does not fit") from error
-    return _money("cash", cash), _money("equity", rounded)
+    cash = _money("cash", _needed(fields, "cash"))
+    return AccountShown(cash, *(_valued(fields, name) for name in VALUED))
 
 
 def positions_of(body: str) -> tuple[Position, ...]:
@@ -157,6 +167,17 @@ def quotes_of(body: str, source: str) -> tuple[Quote, ...]:
     quotes = part(fields, "quotes")
     found = (_quote(symbol, part(quotes, symbol), source) for symbol in sorted(quotes))
     return tuple(each for each in found if each is not None)
+
+
+def untradable(reply: Reply) -> str:
+    """Return why a symbol cannot be traded, as its asset says; empty when it can, or when nothing was said."""
+    if reply.http_status == 404:
+        return "the broker knows no such asset"
+    fields = fields_of(reply.body) if reply.http_status == 200 else {}
+    status, is_tradable = text(fields, "status"), fields.get("tradable")
+    if not status or (status == "active" and is_tradable is not False):
+        return ""
+    return f"asset status {status}, tradable {'yes' if is_tradable else 'no'}"
 
 
 def _position(fields: Fields) -> Position:
@@ -182,6 +203,14 @@ def _needed(fields: Fields, name: str) -> Decimal:
     if found is None:
         raise ValueError(f"expected a number in {name}, was {fields.get(name)!r}")
     return found
+
+
+def _valued(fields: Fields, name: str) -> Decimal:
+    value = _needed(fields, name)
+    try:
+        return _money(name, value.quantize(MONEY_UNIT, rounding=ROUND_HALF_EVEN, context=CONTEXT))
+    except ArithmeticError as error:
+        raise ValueError(f"{name} {value} does not fit") from error
 
 
 def _money(name: str, value: Decimal) -> Decimal:

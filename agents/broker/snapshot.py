@@ -1,15 +1,31 @@
-"""Reading the account once for one run: cash and equity, positions, and the quotes of all that is wanted or held."""
+"""Reading the account once for one run: cash, margins and positions, what happened in it, and quotes.
 
-from collections.abc import Callable
+What happened is read before and after the account, until both say the same: a fee that is posted in between would be in
+the cash and not among the activities, and the books would be blocked by it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
+from agents.broker.memory import AccountMemory
 from agents.broker.ports import Brokerage, Reply
-from agents.broker.reading import cash_and_equity_of, positions_of, quotes_of
-from schemas.account import AccountSnapshot, Position, SnapshotContent, SnapshotStatus
+from agents.broker.reading import AccountShown, Row, account_of, positions_of, quotes_of, rows_of, text, untradable
+from agents.broker.strangers import activities_of, name_of, unknown_orders
+from schemas.account import (
+    AccountSnapshot,
+    Activity,
+    InstrumentState,
+    InstrumentStatus,
+    Position,
+    SnapshotContent,
+    SnapshotStatus,
+)
 from schemas.execution import Execution
 from schemas.market import Quote
+from schemas.portfolio import PortfolioContent
 
 READS_MAX = 3
 
@@ -20,64 +36,161 @@ class UnreadableAccountError(Exception):
     """The account could not be read, after all tries."""
 
 
-def read_account(
-    brokerage: Brokerage,
-    cleared: Execution,
-    quote_source: str,
-    now: Callable[[], datetime],
-    pause: Callable[[], None],
-) -> AccountSnapshot:
-    """Return the snapshot for a cleared run, FAILED with what the broker said when a part of it cannot be read.
+NOTHING = AccountShown(*[Decimal(0)] * 5)
 
-    Raises ValueError when the run says nothing of what it wants: it could not be planned.
-    """
-    wanted = cleared.portfolio
-    if wanted is None:
-        raise ValueError(f"run {cleared.run_id}: CLEARED says nothing of the portfolio")
-    cash, equity = Decimal(0), Decimal(0)
+
+@dataclass(frozen=True)
+class Shown:
+    """What was read of an account; nothing at all while it could not be read."""
+
+    account: AccountShown = NOTHING
     positions: tuple[Position, ...] = ()
     quotes: tuple[Quote, ...] = ()
-    detail = ""
-    try:
-        cash, equity = _tried("account", brokerage.account, cash_and_equity_of, pause)
-        positions = _tried("positions", brokerage.positions, positions_of, pause)
-        symbols = sorted({each.symbol for each in wanted.targets} | {each.symbol for each in positions})
-        if symbols:
-            found = _tried(
-                "quotes", lambda: brokerage.quotes(symbols), lambda body: quotes_of(body, quote_source), pause
-            )
-            quotes = tuple(each for each in found if each.symbol in symbols)
-    except UnreadableAccountError as error:
-        cash, equity, positions, quotes, detail = Decimal(0), Decimal(0), (), (), str(error)
-    content = SnapshotContent(
-        taken_at=now(),
-        cash=cash,
-        equity=equity,
-        positions=positions,
-        quotes=quotes,
-        ended_orders=cleared.ended_orders,
-        portfolio=wanted,
-    )
-    return AccountSnapshot(
-        account_id=cleared.account_id,
-        run_id=cleared.run_id,
-        status=SnapshotStatus.FAILED if detail else SnapshotStatus.READ,
-        detail=detail,
-        content=content,
-    )
+    instruments: tuple[InstrumentState, ...] = ()
+    activities: tuple[Activity, ...] = ()
 
 
-def _tried(name: str, ask: Callable[[], Reply], reading: Callable[[str], Found], pause: Callable[[], None]) -> Found:
-    problem = ""
-    for attempt in range(READS_MAX):
-        if attempt:
-            pause()
-        reply = ask()
-        if reply.http_status == 200:
-            try:
-                return reading(reply.body)
-            except ValueError as error:
-                problem = str(error)
-        else:
-            problem = reply.error or f"HTTP {reply.http_status} {reply.body[:200]}"
-    raise UnreadableAccountError(f"{name}, {READS_MAX} tries: {problem}")
+@dataclass(frozen=True)
+class AccountReader:
+    """Reads one account; every part is tried three times, with a `pause` between two tries."""
+
+    brokerage: Brokerage
+    memory: AccountMemory
+    quote_source: str
+    now: Callable[[], datetime]
+    pause: Callable[[], None]
+
+    def snapshot(self, cleared: Execution) -> AccountSnapshot:
+        """Return the snapshot for a cleared run, FAILED with what the broker said when a part of it cannot be read.
+
+        Raises ValueError when the run says nothing of what it wants: it could not be planned.
+        """
+        wanted = cleared.portfolio
+        if wanted is None:
+            raise ValueError(f"run {cleared.run_id}: CLEARED says nothing of the portfolio")
+        shown, detail = Shown(), ""
+        try:
+            shown = self._read(wanted)
+        except UnreadableAccountError as error:
+            detail = str(error)
+        content = SnapshotContent(
+            taken_at=self.now(),
+            cash=shown.account.cash,
+            equity=shown.account.equity,
+            buying_power=shown.account.buying_power,
+            initial_margin=shown.account.initial_margin,
+            maintenance_margin=shown.account.maintenance_margin,
+            positions=shown.positions,
+            quotes=shown.quotes,
+            instruments=shown.instruments,
+            activities=shown.activities,
+            ended_orders=cleared.ended_orders,
+            portfolio=wanted,
+        )
+        return AccountSnapshot(
+            account_id=cleared.account_id,
+            run_id=cleared.run_id,
+            status=SnapshotStatus.FAILED if detail else SnapshotStatus.READ,
+            detail=detail,
+            content=content,
+        )
+
+    def _read(self, wanted: PortfolioContent) -> Shown:
+        rows, account, positions = self._account_at_rest()
+        needed = sorted({*_wanted(wanted), *(each.symbol for each in positions)})
+        quotes = self._quotes(sorted({*needed, *_declared(wanted)}))
+        two_sided = {each.symbol for each in quotes if each.bid > 0 and each.ask > 0}
+        instruments = self._instruments([symbol for symbol in needed if symbol not in two_sided])
+        return Shown(account, positions, quotes, instruments, self._activities(rows))
+
+    def _account_at_rest(self) -> tuple[tuple[Row, ...], AccountShown, tuple[Position, ...]]:
+        """Return activities, account and positions; of an account that does not come to rest, the last reading."""
+        with self.memory.lock:
+            after = self.memory.activities_after()
+        rows = self._rows(after)
+        account, positions = self._account()
+        for _ in range(READS_MAX - 1):
+            rows, before = self._rows(after), rows
+            if _ids(rows) == _ids(before):
+                break
+            account, positions = self._account()
+        return rows, account, positions
+
+    def _account(self) -> tuple[AccountShown, tuple[Position, ...]]:
+        return (
+            self._tried("account", self.brokerage.account, account_of),
+            self._tried("positions", self.brokerage.positions, positions_of),
+        )
+
+    def _rows(self, after: datetime | None) -> tuple[Row, ...]:
+        return self._tried("activities", lambda: self.brokerage.activities(after), rows_of)
+
+    def _quotes(self, symbols: list[str]) -> tuple[Quote, ...]:
+        if not symbols:
+            return ()
+        found = self._tried(
+            "quotes", lambda: self.brokerage.quotes(symbols), lambda body: quotes_of(body, self.quote_source)
+        )
+        return tuple(each for each in found if each.symbol in symbols)
+
+    def _instruments(self, symbols: list[str]) -> tuple[InstrumentState, ...]:
+        """Return what cannot be traded; an asset that cannot be read has no quote either, which is reason enough."""
+        said = ((symbol, untradable(self.brokerage.asset(symbol))) for symbol in symbols)
+        return tuple(
+            InstrumentState(symbol=symbol, status=InstrumentStatus.NOT_TRADABLE, detail=why)
+            for symbol, why in said
+            if why
+        )
+
+    def _activities(self, rows: tuple[Row, ...]) -> tuple[Activity, ...]:
+        """Return what happened outside our orders, sorted; an order that cannot be read leaves its owner unknown."""
+        with self.memory.lock:
+            self.memory.note_times(row.fields for row in rows)
+            unknown = unknown_orders(self.memory, rows)
+        found: Mapping[str, str] = {order_id: self._order_name(order_id) for order_id in unknown}
+        with self.memory.lock:
+            activities = tuple(activities_of(self.memory, rows, found))
+        return tuple(sorted(activities, key=lambda each: each.activity_id))
+
+    def _order_name(self, order_id: str) -> str:
+        def asked() -> Reply:
+            return self.brokerage.order_by_broker_id(order_id)
+
+        return self._tried(f"order {order_id}", asked, _named)
+
+    def _tried(self, name: str, ask: Callable[[], Reply], reading: Callable[[str], Found]) -> Found:
+        problem = ""
+        for attempt in range(READS_MAX):
+            if attempt:
+                self.pause()
+            reply = ask()
+            if reply.http_status == 200:
+                try:
+                    return reading(reply.body)
+                except ValueError as error:
+                    problem = str(error)
+            else:
+                problem = reply.error or f"HTTP {reply.http_status} {reply.body[:200]}"
+        raise UnreadableAccountError(f"{name}, {READS_MAX} tries: {problem}")
+
+
+def _wanted(portfolio: PortfolioContent) -> set[str]:
+    """Return what is wanted, in whichever way the books are kept, and what is disputed."""
+    netted = {each.symbol for each in portfolio.targets} | {each.symbol for each in portfolio.conflicts}
+    return netted | {target.symbol for each in portfolio.book_targets for target in each.targets}
+
+
+def _declared(portfolio: PortfolioContent) -> set[str]:
+    """Return what strategies may own although the account shows none of it: one is long of it, another one short."""
+    return {symbol for each in portfolio.terms.strategies for symbol in each.symbols}
+
+
+def _named(body: str) -> str:
+    name = name_of(Reply(200, body, None))
+    if not name:
+        raise ValueError(f"expected an order with a client order id, was {body[:50]!r}")
+    return name
+
+
+def _ids(rows: tuple[Row, ...]) -> set[str]:
+    return {text(row.fields, "id") for row in rows}

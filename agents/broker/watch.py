@@ -7,7 +7,7 @@ the gateway's orders only go forward.
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +16,9 @@ from agents.broker.facts import Asking
 from agents.broker.memory import AccountMemory, OrderMemory, executions_of, words_of
 from agents.broker.ports import LISTENING, Brokerage, Reply, Subscription
 from agents.broker.reading import Row, fields_of, number, order_of, part, rows_of, text
+from agents.broker.strangers import activities_of, name_of, unknown_orders
 from agents.declaration import Fact
+from schemas.account import Activity
 from schemas.order import ReportRequest
 
 log = logging.getLogger(__name__)
@@ -24,16 +26,15 @@ log = logging.getLogger(__name__)
 #: A poll under way is not waited for longer: what it still brings is dropped.
 STOP_TIMEOUT_S = 1.0
 
-FILL = "FILL"
-
 
 @dataclass(frozen=True)
 class Seen:
-    """What a poll has read: orders by their client order id, and activities; None when they could not be read."""
+    """What a poll has read: orders by their client order id, activities, and the names of orders not heard of."""
 
     asking: Asking
     orders: Mapping[str, Reply]
-    activities: tuple[Row, ...] | None
+    activities: tuple[Row, ...]
+    names: Mapping[str, str]
 
 
 class AccountWatch:
@@ -123,19 +124,28 @@ class AccountWatch:
         for client_order_id in followed:
             if client_order_id not in orders and not self._stopped.is_set():
                 orders[client_order_id] = self._brokerage.order_by_client_id(client_order_id)
-        return Seen(asking, orders, _rows(self._brokerage.activities(after)))
+        rows = _rows(self._brokerage.activities(after))
+        with self._memory.lock:
+            unknown = unknown_orders(self._memory, rows)
+        names: dict[str, str] = {}
+        for order_id in unknown:
+            if not self._stopped.is_set():
+                names[order_id] = name_of(self._brokerage.order_by_broker_id(order_id))
+        return Seen(asking, orders, rows, names)
 
     def _open_orders(self) -> dict[str, Reply]:
-        rows = _rows(self._brokerage.orders("open", None)) or ()
+        rows = _rows(self._brokerage.orders("open", None))
         named = ((text(row.fields, "client_order_id"), Reply(200, row.text, None)) for row in rows)
         return {name: reply for name, reply in named if name}
 
     def _news(self, seen: Seen) -> Iterator[Fact]:
-        rows = seen.activities or ()
+        rows = seen.activities
         filled = {self._memory.names.get(text(row.fields, "order_id"), "") for row in rows} - {""}
         for name in sorted({*seen.orders, *filled}):
             yield from self._order_news(self._memory.order(name), seen.orders.get(name), rows, seen.asking)
-        yield from activity_news(self._memory, rows, seen.asking.received_at)
+        self._memory.note_times(row.fields for row in rows)
+        happened = activities_of(self._memory, rows, seen.names)
+        yield from activity_news(self._memory, happened, seen.asking.received_at)
 
     def _order_news(
         self, order: OrderMemory, shown: Reply | None, rows: Sequence[Row], asking: Asking
@@ -150,13 +160,11 @@ class AccountWatch:
             yield facts.read(subject, ReportRequest.ORDER, shown, asking)
 
 
-def activity_news(memory: AccountMemory, rows: Sequence[Row], received_at: datetime) -> Iterator[Fact]:
-    """Yield the activities that were not published, executions aside: those are said order by order."""
-    memory.note_times(row.fields for row in rows)
-    for row in rows:
-        activity_id, activity_type = text(row.fields, "id"), text(row.fields, "activity_type")
-        if activity_id and activity_type and activity_type != FILL and activity_id not in memory.activities:
-            yield facts.activity(memory.account_id, row, received_at)
+def activity_news(memory: AccountMemory, happened: Iterable[Activity], received_at: datetime) -> Iterator[Fact]:
+    """Yield the activities that were not published yet."""
+    for each in happened:
+        if each.activity_id not in memory.activities:
+            yield facts.activity(memory.account_id, each, received_at)
 
 
 def _broker_order_id(shown: Reply | None) -> str:
@@ -171,8 +179,9 @@ def _is_news(order: OrderMemory, shown: Reply, at: datetime) -> bool:
     return words is not None and (words != order.words or (said is not None and said.is_over))
 
 
-def _rows(reply: Reply) -> tuple[Row, ...] | None:
+def _rows(reply: Reply) -> tuple[Row, ...]:
+    """Return the rows of a listing; none of one that could not be read: the next poll reads it again."""
     try:
-        return rows_of(reply.body) if reply.http_status == 200 else None
+        return rows_of(reply.body) if reply.http_status == 200 else ()
     except ValueError:
-        return None
+        return ()

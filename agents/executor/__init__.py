@@ -1,1 +1,1 @@
-"""The executor: carries a plan out, sells before buys, and gives every plan line its one outcome."""
+"""The executor: carries a plan out, reducing orders before increasing ones, and gives every line its one outcome."""

@@ -1,20 +1,29 @@
-"""Carry a plan out: clear the account, send crosses and sells, then buys, and give every line its one outcome.
+"""Carry a plan out: clear the account, cross, reduce, then increase, and give every line its one outcome.
 
 What a message says comes first; then, as long as something follows from where the account stands, that is said too:
 
-a run waits, and no order is open        -> the rest of the older run is SUPERSEDED, the waiting run is CLEARED
-an accepted plan has nothing to do       -> FINISHED
-its crosses and sells have ended         -> SELLS_DONE and the buys
-its buys have ended as well              -> FINISHED
+a whole run waits, and no order is open      -> the rest of the older run is SUPERSEDED, the waiting run is CLEARED
+a run of a scope waits, and no other goes on -> it is CLEARED
+an accepted plan has nothing to do           -> FINISHED
+a reducing order may go (see turns)          -> that order
+its crosses and reducing orders have ended   -> REDUCED
+then an increasing order may go              -> that order
+its increasing orders have ended as well     -> FINISHED
 
 Where the contract leaves room:
 
-- The end of a cross whose line has an order too is remembered by a receipt: an Execution of the stage the run is in,
-  with that one order in `ended_orders`. The gateway answers intents in order, so a cross ends before its line's order.
-- SELLS_DONE is said once for every plan with work to do, also when nothing had to be sold.
+- A line that crosses zero at the account has two orders: the broker refuses one that turns a position around. The
+  second goes only if the first was executed in full, else it would start from a position nobody planned on.
+- The end of a leg whose line has another one to come is remembered by a receipt: an Execution of the stage the run is
+  in, with that one order in `ended_orders`. Such a leg is a cross, or a reducing order that was executed in full. The
+  gateway answers intents in order, so a cross ends before its line's order.
+- REDUCED is said once for every plan with work to do, also when nothing had to be reduced.
 - Only a CANCELED order of a superseded run becomes SUPERSEDED; executed shares and refusals stay what they are.
 - A run that is superseded before its plan comes is SUPERSEDED at once, and its plan's lines when the plan comes.
 - A cross cannot be canceled: superseding waits for it as for the canceled orders.
+- A run of a scope (what a person decided about one symbol) would not plan again what it cancels. So it supersedes
+  nothing and waits until the run under way has ended by itself. A whole run supersedes it like any other.
+- A run whose quorum was missed is ABANDONED: it trades nothing, so an older run goes on as if nothing had been said.
 - What is executed of an order after its end is the ledger's business: the line keeps its outcome.
 """
 
@@ -28,23 +37,25 @@ from immutables import Map
 from agents.decider import Message
 from agents.executor import intents
 from agents.executor.lines import (
+    CROSS_LEG,
+    INCREASING_LEG,
+    REDUCING_LEG,
     accepted,
-    buys_of,
     counted,
-    ended_outcome,
+    has_leg,
     has_work,
-    idle_outcome,
-    late_outcome,
+    key_of,
+    legs_of,
     line_of,
-    sells_of,
-    unsent_outcome,
 )
-from agents.executor.progress import ZERO, Progress, after_execution, after_intent, after_outcome
+from agents.executor.outcomes import ended_outcome, idle_outcome, late_outcome, unsent_outcome
+from agents.executor.progress import LegEnded, Progress, Waiting, after_execution, after_intent, after_outcome
+from agents.executor.turns import free_lines
 from schemas.account import OrderProgress
-from schemas.execution import AcceptedPlan, Execution, ExecutionStatus, LineOutcome
+from schemas.execution import Execution, ExecutionStatus, LineOutcome, LineUnderWay
 from schemas.order import TERMINAL, OrderEvent, OrderIntent
 from schemas.plan import Plan
-from schemas.portfolio import Portfolio, PortfolioContent
+from schemas.portfolio import Portfolio, PortfolioContent, PortfolioStatus
 from schemas.record import Record
 
 
@@ -112,21 +123,40 @@ def _wished(progress: Progress, portfolio: Portfolio) -> list[Record]:
     account_id, run_id = portfolio.account_id, portfolio.run_id
     if run_id in progress.runs:
         return []
+    if portfolio.status is PortfolioStatus.QUORUM_MISSED:
+        return [_step(account_id, run_id, None, ExecutionStatus.ABANDONED, _missed(portfolio))]
+    if portfolio.content.scope is not None:
+        return [_wished_beside(progress, portfolio)]
+    older = [each.run_id for each in progress.waiting]
     if progress.is_under_way:
-        return [*_clearing(progress, portfolio), *(_cancels(progress, account_id) if progress.waiting is None else ())]
-    is_waiting_for_its_plan = progress.stage is ExecutionStatus.CLEARED
-    older = _superseded(account_id, progress.run_id, None, run_id) if is_waiting_for_its_plan else ()
-    return [*older, _cleared(progress, account_id, run_id, portfolio.content)]
+        superseded = [_superseded(account_id, each, None, run_id) for each in older]
+        clearing = _clearing(portfolio, f"waits for the end of {len(progress.open)} orders")
+        return [*superseded, clearing, *(_cancels(progress, account_id) if progress.successor is None else ())]
+    if progress.stage is ExecutionStatus.CLEARED and progress.run_id is not None:
+        older = [progress.run_id, *older]
+    superseded = [_superseded(account_id, each, None, run_id) for each in older]
+    return [*superseded, _cleared(progress, account_id, run_id, portfolio.content)]
 
 
-def _clearing(progress: Progress, portfolio: Portfolio) -> Iterable[Record]:
+def _wished_beside(progress: Progress, portfolio: Portfolio) -> Execution:
+    """Return what becomes of a run of a scope: it takes its turn, unless a whole run is about to judge anew."""
     account_id, run_id = portfolio.account_id, portfolio.run_id
-    if progress.waiting is not None:
-        yield from _superseded(account_id, progress.waiting.run_id, None, run_id)
-    step = _step(
-        account_id, run_id, None, ExecutionStatus.CLEARING, f"waits for the end of {len(progress.open)} orders"
-    )
-    yield step.model_copy(update={"portfolio": portfolio.content})
+    if progress.successor is not None:
+        return _superseded(account_id, run_id, None, progress.successor.run_id)
+    if progress.is_busy:
+        return _clearing(portfolio, f"waits for the end of run {progress.run_id}")
+    return _cleared(progress, account_id, run_id, portfolio.content)
+
+
+def _missed(portfolio: Portfolio) -> str:
+    failed, missing = (", ".join(each) or "none" for each in (portfolio.failed, portfolio.missing))
+    quorum = portfolio.content.terms.rules.quorum
+    return f"QUORUM_MISSED quorum {quorum}, failed: {failed}, missing: {missing}; nothing is traded"
+
+
+def _clearing(portfolio: Portfolio, detail: str) -> Execution:
+    step = _step(portfolio.account_id, portfolio.run_id, None, ExecutionStatus.CLEARING, detail)
+    return step.model_copy(update={"portfolio": portfolio.content})
 
 
 def _cancels(progress: Progress, account_id: str) -> Iterable[Record]:
@@ -146,36 +176,39 @@ def _planned(progress: Progress, plan: Plan) -> list[Record]:
         reason = f"its run was superseded, current is run {progress.run_id}"
         late = _step(plan.account_id, plan.run_id, plan.plan_id, ExecutionStatus.SUPERSEDED, reason)
         return [late, *(late_outcome(plan, line, reason) for line in plan.lines)]
-    lines = accepted(plan)
-    step = _step(plan.account_id, plan.run_id, plan.plan_id, ExecutionStatus.ACCEPTED, counted(plan, lines))
+    found = accepted(plan)
+    step = _step(plan.account_id, plan.run_id, plan.plan_id, ExecutionStatus.ACCEPTED, counted(plan, found))
+    place = (plan.account_id, plan.plan_id, plan.run_id)
     return [
-        step.model_copy(update={"plan": lines}),
+        step.model_copy(update={"plan": found}),
         *(idle_outcome(plan, line) for line in plan.lines if not has_work(plan, line)),
-        *_first_intents(plan, lines),
+        *(intents.cross(place, found, line) for line in found.lines if has_leg(line, CROSS_LEG)),
     ]
 
 
-def _first_intents(plan: Plan, lines: AcceptedPlan) -> Iterable[Record]:
-    place = (plan.account_id, plan.plan_id, plan.run_id)
-    yield from (intents.cross(place, lines, line) for line in lines.lines if line.cross_qty)
-    yield from (intents.order(place, lines, line) for line in sells_of(lines))
-
-
 def _ended(progress: Progress, event: OrderEvent) -> list[Record]:
-    """Return the outcome of the line whose last order this was, or a receipt when an order of it is still to come."""
+    """Return the outcome of the line whose last leg this was, or a receipt when another one is still to come."""
     if event.client_order_id not in progress.open or progress.plan is None:
         return []
     terms = progress.open[event.client_order_id]
     place = (event.account_id, terms.plan_id, terms.run_id)
-    line = line_of(progress.plan, terms.symbol)
-    is_cross = terms.leg == intents.CROSS_LEG
-    if is_cross and line.side is not None:
+    line = line_of(progress.plan, key_of(terms))
+    before = progress.legs_ended(key_of(line))
+    if terms.leg != CROSS_LEG and has_leg(line, CROSS_LEG) and not before:
+        raise ValueError(
+            f"order {event.client_order_id} has ended, the cross of its line {line.symbol} of {line.book} has not"
+        )
+    if _has_more(line, event):
         return [_receipt(progress, place, event)]
-    if not is_cross and line.cross_qty and line.symbol not in progress.crossed:
-        raise ValueError(f"order {event.client_order_id} has ended, the cross of its line {line.symbol} has not")
-    crossed = event.cum_qty if is_cross else progress.crossed.get(line.symbol, ZERO)
-    by = None if progress.waiting is None else progress.waiting.run_id
-    return [ended_outcome(place, line, crossed, event, by)]
+    by = None if progress.successor is None else progress.successor.run_id
+    last = LegEnded(event.client_order_id, terms.leg, terms.order_qty, event.cum_qty)
+    return [ended_outcome(place, line, (*before, last), event, by)]
+
+
+def _has_more(line: LineUnderWay, event: OrderEvent) -> bool:
+    """Say whether another leg follows on this one: an order stands whatever became of the cross, not so the second."""
+    is_last = event.order.leg == legs_of(line)[-1][0]
+    return not is_last and (event.order.leg == CROSS_LEG or event.cum_qty == event.order.order_qty)
 
 
 def _receipt(progress: Progress, place: tuple[str, UUID, UUID], event: OrderEvent) -> Execution:
@@ -193,45 +226,48 @@ def _receipt(progress: Progress, place: tuple[str, UUID, UUID], event: OrderEven
 
 def _following(account_id: str, progress: Progress) -> list[Record]:
     if progress.plan is None or progress.plan_id is None or progress.run_id is None:
-        return []
+        waiting = () if progress.is_busy else progress.waiting[:1]
+        return [_cleared(progress, account_id, each.run_id, each.portfolio) for each in waiting]
     place = (account_id, progress.plan_id, progress.run_id)
     match progress.stage:
-        case _ if progress.waiting is not None:
-            return [] if progress.open else _handed_over(place, progress)
+        case _ if progress.successor is not None:
+            return [] if progress.open else _handed_over(place, progress, progress.successor)
         case ExecutionStatus.ACCEPTED if not progress.plan.lines:
             return [_finished(place, progress)]
-        case ExecutionStatus.ACCEPTED if progress.is_first_phase_over:
-            done = _step(account_id, progress.run_id, progress.plan_id, ExecutionStatus.SELLS_DONE, "")
-            return [done, *(intents.order(place, progress.plan, line) for line in buys_of(progress.plan))]
-        case ExecutionStatus.SELLS_DONE if not progress.open:
-            return [_finished(place, progress)]
+        case ExecutionStatus.ACCEPTED:
+            reduced = _step(account_id, progress.run_id, progress.plan_id, ExecutionStatus.REDUCED, "")
+            return _sent(place, progress, REDUCING_LEG) or ([] if progress.open else [reduced])
+        case ExecutionStatus.REDUCED:
+            return _sent(place, progress, INCREASING_LEG) or ([] if progress.open else [_finished(place, progress)])
         case _:
             return []
 
 
-def _handed_over(place: tuple[str, UUID, UUID], progress: Progress) -> list[Record]:
-    if progress.waiting is None:
+def _sent(place: tuple[str, UUID, UUID], progress: Progress, leg: int) -> list[Record]:
+    if progress.plan is None:
         return []
+    return [intents.order(place, progress.plan, line, leg) for line in free_lines(progress, leg)]
+
+
+def _handed_over(place: tuple[str, UUID, UUID], progress: Progress, newer: Waiting) -> list[Record]:
     account_id, plan_id, run_id = place
-    newer = progress.waiting
     unsent = [
-        unsent_outcome(place, line, progress.crossed.get(line.symbol, ZERO), newer.run_id)
+        unsent_outcome(place, line, progress.legs_ended(key_of(line)), newer.run_id)
         for line in progress.unfinished_lines
     ]
     cleared = _cleared(progress, account_id, newer.run_id, newer.portfolio)
-    return [*unsent, *_superseded(account_id, run_id, plan_id, newer.run_id), cleared]
+    return [*unsent, _superseded(account_id, run_id, plan_id, newer.run_id), cleared]
 
 
 def _finished(place: tuple[str, UUID, UUID], progress: Progress) -> Execution:
     account_id, plan_id, run_id = place
-    counts = Counter(progress.outcomes[symbol].value for symbol in sorted(progress.outcomes))
+    counts = Counter(progress.outcomes[key].value for key in sorted(progress.outcomes))
     detail = ", ".join(f"{counts[name]} {name}" for name in sorted(counts))
     return _step(account_id, run_id, plan_id, ExecutionStatus.FINISHED, detail)
 
 
-def _superseded(account_id: str, run_id: UUID | None, plan_id: UUID | None, by: UUID) -> Iterable[Record]:
-    if run_id is not None:
-        yield _step(account_id, run_id, plan_id, ExecutionStatus.SUPERSEDED, f"by run {by}")
+def _superseded(account_id: str, run_id: UUID, plan_id: UUID | None, by: UUID) -> Execution:
+    return _step(account_id, run_id, plan_id, ExecutionStatus.SUPERSEDED, f"by run {by}")
 
 
 def _step(account_id: str, run_id: UUID, plan_id: UUID | None, status: ExecutionStatus, detail: str) -> Execution:

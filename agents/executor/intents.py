@@ -3,9 +3,12 @@
 from decimal import Decimal
 from uuid import UUID
 
+from agents.executor.lines import CROSS_LEG, INCREASING_LEG, REDUCING_LEG, legs_of
+from schemas.client_order_id import CLIENT_ORDER_ID_LENGTH_MAX, client_order_id, escaped
 from schemas.execution import AcceptedPlan, LineUnderWay
-from schemas.identity import CLIENT_ORDER_ID_LENGTH_MAX, client_order_id, id_part, intent_id
+from schemas.identity import intent_id
 from schemas.order import (
+    NET,
     IntentAction,
     OrderContribution,
     OrderIntent,
@@ -17,10 +20,7 @@ from schemas.order import (
     Venue,
 )
 
-NET = "net"
-"""Owner of an order that several strategies have a part in."""
-
-CROSS_LEG, ORDER_LEG = 0, 1
+PHASES = {CROSS_LEG: Phase.CROSSES, REDUCING_LEG: Phase.REDUCING, INCREASING_LEG: Phase.INCREASING}
 
 #: Half of what the broker takes; symbol, time and the intent's eight digits need less than the other half.
 OWNER_LENGTH_MAX = CLIENT_ORDER_ID_LENGTH_MAX // 2
@@ -29,13 +29,13 @@ OWNER_LENGTH_MAX = CLIENT_ORDER_ID_LENGTH_MAX // 2
 def cross(place: tuple[str, UUID, UUID], plan: AcceptedPlan, line: LineUnderWay) -> OrderIntent:
     """Return the intent that crosses a line inside the account; `place` is account, plan and run."""
     wishes = tuple((each.strategy_id, each.crossed) for each in line.parts)
-    return _intent(place, plan, line, IntentAction.CROSS, wishes)
+    return _intent(place, plan, line, CROSS_LEG, wishes)
 
 
-def order(place: tuple[str, UUID, UUID], plan: AcceptedPlan, line: LineUnderWay) -> OrderIntent:
-    """Return the intent that sends a line's order to the broker."""
+def order(place: tuple[str, UUID, UUID], plan: AcceptedPlan, line: LineUnderWay, leg: int) -> OrderIntent:
+    """Return the intent that sends a leg of a line to the broker; each leg carries the wishes of the whole line."""
     wishes = tuple((each.strategy_id, each.ordered) for each in line.parts)
-    return _intent(place, plan, line, IntentAction.SUBMIT, wishes)
+    return _intent(place, plan, line, leg, wishes)
 
 
 def cancel(account_id: str, order_id: str, terms: OrderTerms) -> OrderIntent:
@@ -47,14 +47,13 @@ def _intent(
     place: tuple[str, UUID, UUID],
     plan: AcceptedPlan,
     line: LineUnderWay,
-    action: IntentAction,
+    leg: int,
     wishes: tuple[tuple[str, Decimal], ...],
 ) -> OrderIntent:
     account_id, plan_id, run_id = place
-    is_cross = action is IntentAction.CROSS
-    leg = CROSS_LEG if is_cross else ORDER_LEG
+    is_cross = leg == CROSS_LEG
     side = Side.BUY if is_cross or line.side is None else line.side
-    identity = intent_id(plan_id, line.symbol, leg, 1)
+    identity = intent_id(plan_id, line.book, line.symbol, leg, 1)
     contributions = tuple(
         OrderContribution(
             strategy_id=strategy_id,
@@ -68,26 +67,28 @@ def _intent(
         intent_id=identity,
         plan_id=plan_id,
         run_id=run_id,
+        book=line.book,
         symbol=line.symbol,
         side=side,
-        order_qty=line.cross_qty if is_cross else line.order_qty,
+        order_qty=dict(legs_of(line))[leg],
         ord_type=OrdType.MARKET,
         time_in_force=TimeInForce.DAY,
         venue=Venue.INTERNAL if is_cross else Venue.BROKER,
         leg=leg,
         step=1,
-        phase=Phase.CROSSES if is_cross else Phase.SELLS if side is Side.SELL else Phase.BUYS,
+        phase=PHASES[leg],
         valid_until=plan.valid_until,
         reference_price=line.price,
         contributions=contributions,
     )
-    name = client_order_id(_owner(contributions), line.symbol, plan.as_of, identity)
+    name = client_order_id(_owner(line.book, contributions), line.symbol, plan.as_of, identity)
+    action = IntentAction.CROSS if is_cross else IntentAction.SUBMIT
     return OrderIntent(account_id=account_id, client_order_id=name, action=action, order=terms)
 
 
-def _owner(contributions: tuple[OrderContribution, ...]) -> str:
+def _owner(book: str, contributions: tuple[OrderContribution, ...]) -> str:
     """Return the one strategy the order is for, 'net' for several or for a name too long to fit."""
-    if len(contributions) != 1:
-        return NET
-    name = contributions[0].strategy_id
-    return name if len(id_part(name)) <= OWNER_LENGTH_MAX else NET
+    name = book
+    if book == NET and len(contributions) == 1:
+        name = contributions[0].strategy_id
+    return name if len(escaped(name)) <= OWNER_LENGTH_MAX else NET

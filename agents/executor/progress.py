@@ -6,19 +6,28 @@ from uuid import UUID
 
 from immutables import Map
 
+from agents.executor.lines import CROSS_LEG, INCREASING_LEG, REDUCING_LEG, ZERO, LineKey, has_leg, key_of
 from schemas.execution import AcceptedPlan, Execution, ExecutionStatus, LineOutcome, LineUnderWay, Outcome
-from schemas.order import IntentAction, OrderIntent, OrderTerms, Phase, Venue
+from schemas.order import IntentAction, OrderIntent, OrderTerms, Venue
 from schemas.portfolio import PortfolioContent
-
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A run that waits until the orders of an older one have ended."""
+    """A run that waits until an older one has ended."""
 
     run_id: UUID
     portfolio: PortfolioContent
+
+
+@dataclass(frozen=True)
+class LegEnded:
+    """A cross or an order of a line that has ended."""
+
+    client_order_id: str
+    leg: int
+    order_qty: Decimal
+    cum_qty: Decimal
 
 
 @dataclass(frozen=True)
@@ -26,20 +35,22 @@ class Progress:
     """One account.
 
     `run_id` is the current run and `stage` how far it has come. `plan_id` and `plan` are of its accepted plan, until it
-    has ended. `outcomes` are its lines that have ended; `crossed` what was crossed of lines that have not. `ended` are
-    all orders that ended since the last CLEARED, with what was executed of them.
+    has ended; `waiting` are the runs that come after it, in turn. `outcomes` are its lines that have ended; `legs` what
+    has ended of lines that have not, in that order; `unsent` the lines whose order of a leg was not sent, by leg.
+    `ended` are all orders that ended since the last CLEARED, with what was executed of them.
     """
 
     runs: Map[UUID, bool] = field(default_factory=Map)
     plans: Map[UUID, bool] = field(default_factory=Map)
     run_id: UUID | None = None
     stage: ExecutionStatus | None = None
-    waiting: Waiting | None = None
+    waiting: tuple[Waiting, ...] = ()
     plan_id: UUID | None = None
     plan: AcceptedPlan | None = None
     open: Map[str, OrderTerms] = field(default_factory=Map)
-    outcomes: Map[str, Outcome] = field(default_factory=Map)
-    crossed: Map[str, Decimal] = field(default_factory=Map)
+    outcomes: Map[LineKey, Outcome] = field(default_factory=Map)
+    legs: Map[LineKey, tuple[LegEnded, ...]] = field(default_factory=Map)
+    unsent: Map[int, Map[LineKey, LineUnderWay]] = field(default_factory=Map)
     ended: Map[str, Decimal] = field(default_factory=Map)
 
     @property
@@ -48,20 +59,34 @@ class Progress:
         return self.plan is not None
 
     @property
-    def open_broker_orders(self) -> tuple[tuple[str, OrderTerms], ...]:
-        """The orders that can be canceled, sorted by id."""
-        return tuple((name, self.open[name]) for name in sorted(self.open) if self.open[name].venue is Venue.BROKER)
+    def is_busy(self) -> bool:
+        """Whether a run has been cleared and has not ended."""
+        return self.is_under_way or self.stage is ExecutionStatus.CLEARED
 
     @property
-    def is_first_phase_over(self) -> bool:
-        """Whether every cross and every sell has ended."""
-        return all(self.open[name].phase is Phase.BUYS for name in sorted(self.open))
+    def successor(self) -> Waiting | None:
+        """The run for whose sake the one under way is being ended; no other run waits beside it."""
+        return next((each for each in self.waiting if each.portfolio.scope is None), None)
+
+    @property
+    def open_broker_orders(self) -> tuple[tuple[str, OrderTerms], ...]:
+        """The orders that are at the broker, or on their way there, sorted by id: those that can be canceled."""
+        return tuple((name, self.open[name]) for name in sorted(self.open) if self.open[name].venue is Venue.BROKER)
 
     @property
     def unfinished_lines(self) -> tuple[LineUnderWay, ...]:
         """The lines of the accepted plan without an outcome."""
         lines = () if self.plan is None else self.plan.lines
-        return tuple(each for each in lines if each.symbol not in self.outcomes)
+        return tuple(each for each in lines if key_of(each) not in self.outcomes)
+
+    def legs_ended(self, key: LineKey) -> tuple[LegEnded, ...]:
+        """Return the legs of an unfinished line that have ended, in that order."""
+        return self.legs.get(key, ())
+
+    def unsent_lines(self, leg: int) -> tuple[LineUnderWay, ...]:
+        """Return the unfinished lines that have a leg which was not sent, the most urgent first."""
+        lines = self.unsent.get(leg, Map[LineKey, LineUnderWay]())
+        return tuple(sorted(lines.values(), key=lambda each: (each.priority, each.symbol, each.book)))
 
 
 def after_execution(progress: Progress, said: Execution) -> Progress:
@@ -71,20 +96,21 @@ def after_execution(progress: Progress, said: Execution) -> Progress:
         seen = replace(seen, plans=seen.plans.set(said.plan_id, True))
     match said.status:
         case ExecutionStatus.CLEARING if said.portfolio is not None:
-            seen = replace(seen, waiting=Waiting(said.run_id, said.portfolio))
+            seen = replace(seen, waiting=(*seen.waiting, Waiting(said.run_id, said.portfolio)))
         case ExecutionStatus.CLEARED:
-            cleared = replace(seen, run_id=said.run_id, stage=said.status, waiting=None, ended=Map[str, Decimal]())
-            seen = _without_plan(cleared)
+            cleared = replace(seen, run_id=said.run_id, stage=said.status, ended=Map[str, Decimal]())
+            seen = _without_plan(_not_waiting(cleared, said.run_id))
         case ExecutionStatus.ACCEPTED if progress.plan_id != said.plan_id:
-            seen = replace(seen, plan_id=said.plan_id, plan=said.plan, stage=said.status)
-        case ExecutionStatus.ACCEPTED | ExecutionStatus.SELLS_DONE:
+            unsent = Map[int, Map[LineKey, LineUnderWay]]() if said.plan is None else _unsent(said.plan)
+            seen = replace(seen, plan_id=said.plan_id, plan=said.plan, stage=said.status, unsent=unsent)
+        case ExecutionStatus.ACCEPTED | ExecutionStatus.REDUCED:
             seen = _after_receipts(replace(seen, stage=said.status), said)
-        case ExecutionStatus.SUPERSEDED if seen.waiting is not None and seen.waiting.run_id == said.run_id:
-            seen = replace(seen, waiting=None)
         case ExecutionStatus.SUPERSEDED | ExecutionStatus.FINISHED if seen.run_id == said.run_id:
             seen = replace(_without_plan(seen), stage=said.status)
         case ExecutionStatus.SUPERSEDED:
-            pass  # a run whose plan came after its end
+            seen = _not_waiting(seen, said.run_id)  # or its plan came after its end
+        case ExecutionStatus.ABANDONED:
+            pass  # a run that trades nothing leaves everything as it was
         case status:
             raise ValueError(f"run {said.run_id}: {status} does not follow on {progress.stage} of {progress.run_id}")
     return seen
@@ -94,33 +120,63 @@ def after_intent(progress: Progress, said: OrderIntent) -> Progress:
     """Return the progress after an order was asked for; asking for its cancellation ends nothing."""
     if said.action is IntentAction.CANCEL:
         return progress
-    return replace(progress, open=progress.open.set(said.client_order_id, said.order))
+    sent = _sent(progress, key_of(said.order), said.order.leg)
+    return replace(sent, open=progress.open.set(said.client_order_id, said.order))
 
 
 def after_outcome(progress: Progress, said: LineOutcome) -> Progress:
     """Return the progress after a line has ended, and with it its orders."""
     if said.plan_id != progress.plan_id:
         return progress
-    current = replace(progress, outcomes=progress.outcomes.set(said.symbol, said.outcome))
-    for name in sorted(current.open):
-        terms = current.open[name]
-        if terms.symbol == said.symbol:
-            executed = said.cross_quantity if terms.venue is Venue.INTERNAL else said.cum_qty
-            current = _ended(current, name, executed)
+    key = key_of(said)
+    before = sum((each.cum_qty for each in progress.legs_ended(key) if each.leg != CROSS_LEG), ZERO)
+    current = replace(progress, outcomes=progress.outcomes.set(key, said.outcome))
+    for leg in (REDUCING_LEG, INCREASING_LEG):
+        current = _sent(current, key, leg)
+    for name in sorted(each for each, terms in current.open.items() if key_of(terms) == key):
+        is_cross = current.open[name].venue is Venue.INTERNAL
+        current = _ended(current, name, said.cross_quantity if is_cross else said.cum_qty - before)
     return current
 
 
 def _after_receipts(progress: Progress, said: Execution) -> Progress:
     for each in said.ended_orders:
-        symbol = progress.open[each.client_order_id].symbol
+        terms = progress.open[each.client_order_id]
+        key = key_of(terms)
+        leg = LegEnded(each.client_order_id, terms.leg, terms.order_qty, each.cum_qty)
         progress = _ended(progress, each.client_order_id, each.cum_qty)
-        progress = replace(progress, crossed=progress.crossed.set(symbol, each.cum_qty))
+        progress = replace(progress, legs=progress.legs.set(key, (*progress.legs_ended(key), leg)))
     return progress
+
+
+def _unsent(plan: AcceptedPlan) -> Map[int, Map[LineKey, LineUnderWay]]:
+    return Map(
+        {
+            leg: Map[LineKey, LineUnderWay]({key_of(each): each for each in plan.lines if has_leg(each, leg)})
+            for leg in (REDUCING_LEG, INCREASING_LEG)
+        }
+    )
+
+
+def _sent(progress: Progress, key: LineKey, leg: int) -> Progress:
+    lines = progress.unsent.get(leg, Map[LineKey, LineUnderWay]())
+    return replace(progress, unsent=progress.unsent.set(leg, lines.delete(key))) if key in lines else progress
 
 
 def _ended(progress: Progress, name: str, executed: Decimal) -> Progress:
     return replace(progress, open=progress.open.delete(name), ended=progress.ended.set(name, executed))
 
 
+def _not_waiting(progress: Progress, run_id: UUID) -> Progress:
+    return replace(progress, waiting=tuple(each for each in progress.waiting if each.run_id != run_id))
+
+
 def _without_plan(progress: Progress) -> Progress:
-    return replace(progress, plan_id=None, plan=None, outcomes=Map[str, Outcome](), crossed=Map[str, Decimal]())
+    return replace(
+        progress,
+        plan_id=None,
+        plan=None,
+        outcomes=Map[LineKey, Outcome](),
+        legs=Map[LineKey, tuple[LegEnded, ...]](),
+        unsent=Map[int, Map[LineKey, LineUnderWay]](),
+    )

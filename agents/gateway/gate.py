@@ -5,7 +5,7 @@ from collections.abc import Callable
 from agents.decider import Message
 from agents.gateway.orders import ZERO
 from schemas.ledger import CASH
-from schemas.order import IntentAction, OrderIntent, Side, Venue
+from schemas.order import NET, IntentAction, OrderIntent, Side, Venue
 
 
 def refused(intent: OrderIntent, message: Message) -> str:
@@ -33,6 +33,17 @@ def _no_price(intent: OrderIntent, _: Message) -> str:
     return f"NO_PRICE a cross at {intent.order.reference_price:f}" if is_unpriced else ""
 
 
+def _wrong_book(intent: OrderIntent, _: Message) -> str:
+    """Shares of a strategy's own book are bought and sold for that strategy alone; only the netted ones are crossed."""
+    book = intent.order.book
+    if book == NET:
+        return ""
+    if intent.action is IntentAction.CROSS:
+        return f"WRONG_BOOK a cross in the book of {book}"
+    others = [each.strategy_id for each in intent.order.contributions if each.strategy_id != book]
+    return f"WRONG_BOOK {', '.join(others)} in the book of {book}" if others else ""
+
+
 def _bad_contributions(intent: OrderIntent, _: Message) -> str:
     """Shares nobody asked for cannot be split afterwards; both sides of a cross are its quantity."""
     parts, order = intent.order.contributions, intent.order
@@ -51,6 +62,7 @@ CHECKS: tuple[Callable[[OrderIntent, Message], str], ...] = (
     _wrong_venue,
     _reserved_symbol,
     _no_price,
+    _wrong_book,
     _bad_contributions,
 )
 """In order; each returns the reason for a refusal, or nothing."""

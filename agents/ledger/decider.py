@@ -4,12 +4,19 @@ Where the contract leaves room:
 
 - A fill is known by its order and cumulative quantity, which identify it as its id does. A fill that skips a quantity
   is our own contradiction and ends the process.
+- A snapshot brings the account's recent activities by value: what is new among them is booked before anything is
+  compared, and the activity's own record says nothing later. An execution of an order whose fills are booked is ours,
+  whatever its activity says.
 - Books with fills of ended orders still to come are PENDING also when all totals agree: a cross moves no total.
 - While nothing at all is booked and the broker holds no position, different cash is PENDING: the first deposit is on
   its way. The activity that makes the books equal makes them READY; one that does not leaves them PENDING, for the
   opening may take several. The next run's comparison says BLOCKED with the numbers.
+- Activities and snapshots come by two topics. Books that equal the snapshot without the last few activities, which it
+  does not know, are READY: those happened after it, and the books say what the snapshot shows.
 - A newer snapshot takes the place of a pending one: its run was superseded.
-- An activity that moved no cash, or whose amount cannot be read, is not booked; if it moved anything, books differ.
+- Only books that are READY are moved about: rounding, then modes, then capital, then the books that state it all.
+- A late fill goes to the books as they are kept when it arrives, not as they were kept when it was ordered.
+- An activity that moves nothing, or nothing that can be read, is not booked; if it moved anything, books differ.
 """
 
 from dataclasses import dataclass
@@ -18,9 +25,13 @@ from decimal import Decimal
 from immutables import Map
 
 from agents.decider import Message
-from agents.ledger.books import ZERO, Account, Verdict, after_books, after_entry, compared, strategy_books
-from agents.ledger.entries import activity_entry, fill_entry
-from schemas.account import AccountActivity, AccountSnapshot, SnapshotStatus
+from agents.ledger.activities import activity_entry
+from agents.ledger.books import ZERO, Account, after_books, after_entry, kept_as
+from agents.ledger.comparison import Verdict, compared
+from agents.ledger.entries import fill_entry
+from agents.ledger.statement import strategy_books
+from agents.ledger.transfers import Place, mode_switches, roundings, transfers
+from schemas.account import AccountActivity, AccountSnapshot, Activity, SnapshotContent, SnapshotStatus
 from schemas.ledger import Books, BooksContent, BooksStatus, LedgerEntry
 from schemas.order import Fill
 from schemas.record import Record
@@ -46,11 +57,11 @@ def decide(state: State, message: Message) -> list[Record]:
             return [] if _is_booked(account, fill) else _booked(account, _fill_entry(account, fill))
         case AccountActivity() as activity:
             account = _of(state, activity.account_id)
-            entry = None if activity.activity_id in account.activities else activity_entry(activity)
+            entry = _activity_entry(account, activity.account_id, activity)
             return [] if entry is None else _booked(account, entry)
         case AccountSnapshot() as snapshot:
             account = _of(state, snapshot.account_id)
-            return [] if snapshot.run_id in account.runs else [_books(account, snapshot)]
+            return [] if snapshot.run_id in account.runs else _taken(account, snapshot)
         case other:
             raise TypeError(f"the ledger reads Fill, AccountActivity and AccountSnapshot, was {type(other).__name__}")
 
@@ -81,11 +92,19 @@ def _is_booked(account: Account, fill: Fill) -> bool:
 
 
 def _fill_entry(account: Account, fill: Fill) -> LedgerEntry:
-    allocated = account.allocated.get((fill.order.plan_id, fill.order.symbol)) or Map[str, Decimal]()
-    return fill_entry(fill, allocated)
+    order = fill.order
+    allocated = account.allocated.get((order.plan_id, order.book, order.symbol)) or Map[str, Decimal]()
+    return fill_entry(fill, allocated, lambda owner: kept_as(account, owner, order.book))
+
+
+def _activity_entry(account: Account, account_id: str, activity: Activity | AccountActivity) -> LedgerEntry | None:
+    if activity.activity_id in account.activities or activity.client_order_id in account.booked:
+        return None
+    return activity_entry(account_id, activity)
 
 
 def _booked(account: Account, entry: LedgerEntry) -> list[Record]:
+    """Return an entry, and the comparison that waited for it."""
     pending, current = account.pending, after_entry(account, entry)
     if pending is None:
         return [entry]
@@ -93,27 +112,40 @@ def _booked(account: Account, entry: LedgerEntry) -> list[Record]:
     is_awaited = entry.fill_id is not None or verdict.status is BooksStatus.READY
     if verdict.status is BooksStatus.PENDING or not is_awaited:
         return [entry]
-    strategies = tuple(each.strategy_id for each in pending.content.strategies)
-    content = BooksContent(snapshot=pending.content.snapshot, strategies=strategy_books(current, strategies))
-    return [entry, _said(pending.account_id, pending, verdict, content)]
+    return [entry, *_concluded((pending.account_id, pending.run_id), pending.content.snapshot, verdict)]
 
 
-def _books(account: Account, snapshot: AccountSnapshot) -> Books:
-    strategies = (each.strategy_id for each in snapshot.content.portfolio.terms.strategies)
-    content = BooksContent(snapshot=snapshot.content, strategies=strategy_books(account, strategies))
+def _taken(account: Account, snapshot: AccountSnapshot) -> list[Record]:
+    """Return what a snapshot brings: activities that were not booked yet, and the comparison with it."""
+    place = (snapshot.account_id, snapshot.run_id)
     if snapshot.status is SnapshotStatus.FAILED:
-        verdict = Verdict(BooksStatus.BLOCKED, f"the account could not be read: {snapshot.detail}")
-    else:
-        verdict = compared(account, snapshot.content)
-    return _said(snapshot.account_id, snapshot, verdict, content)
+        verdict = Verdict(BooksStatus.BLOCKED, f"the account could not be read: {snapshot.detail}", account)
+        return _concluded(place, snapshot.content, verdict)
+    entries: list[Record] = []
+    for activity in snapshot.content.activities:
+        entry = _activity_entry(account, snapshot.account_id, activity)
+        if entry is not None:
+            entries.append(entry)
+            account = after_entry(account, entry)
+    return [*entries, *_concluded(place, snapshot.content, compared(account, snapshot.content))]
 
 
-def _said(account_id: str, of: Books | AccountSnapshot, verdict: Verdict, content: BooksContent) -> Books:
-    return Books(
-        account_id=account_id,
-        run_id=of.run_id,
+def _concluded(place: Place, snapshot: SnapshotContent, verdict: Verdict) -> list[Record]:
+    """Return the books that a verdict comes to, and before them what they are moved by."""
+    moved: list[Record] = []
+    account = verdict.shown
+    if verdict.status is BooksStatus.READY:
+        for step in (roundings, mode_switches, transfers):
+            entries = tuple(step(account, place, snapshot))
+            for entry in entries:
+                account = after_entry(account, entry)
+            moved.extend(entries)
+    books = Books(
+        account_id=place[0],
+        run_id=place[1],
         status=verdict.status,
         detail=verdict.detail,
         differences=verdict.differences,
-        content=content,
+        content=BooksContent(snapshot=snapshot, strategies=strategy_books(account, snapshot)),
     )
+    return [*moved, books]

@@ -1,72 +1,114 @@
-"""From a fact to its entry: balanced postings, or nothing where the fact moves nothing that can be booked."""
+"""From a fact to its entry: balanced postings. This page: fills, and what moves inside the account."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
 
 from agents.ledger.split import split
-from schemas.account import AccountActivity
 from schemas.identity import derived
-from schemas.ledger import CASH, STREET, SYSTEM, EntryKind, LedgerEntry, Posting
-from schemas.order import Fill, OrderContribution, Side, Venue
-from schemas.quantities import at_scale
+from schemas.ledger import CASH, STREET, EntryKind, LedgerEntry, Posting
+from schemas.order import NET, Fill, OrderContribution, Side, Venue
+from schemas.run import Mode
 
 ZERO = Decimal(0)
 
-DEPOSITS = frozenset({"CSD", "JNLC"})
-"""Cash that comes from outside or goes there (Alpaca: cash deposit, journaled cash)."""
-
-FILL = "FILL"
-"""The activity of an execution; executions are booked from fills, which know whose they are."""
+ModeOf = Callable[[str], Mode | None]
 
 
-def fill_entry(fill: Fill, allocated: Mapping[str, Decimal]) -> LedgerEntry:
+class Part(NamedTuple):
+    """What one owner gets of an execution: signed shares."""
+
+    owner: str
+    mode: Mode | None
+    quantity: Decimal
+
+
+def fill_entry(fill: Fill, allocated: Mapping[str, Decimal], mode_of: ModeOf) -> LedgerEntry:
     """Return the entry of a fill; `allocated` is what its plan line's earlier fills gave to each strategy.
 
     Every order of a line carries the line's wishes as contributions, so one line is split as one. Raises ValueError
-    when a fill has nobody to go to.
+    when a fill has nobody to go to, or an order of a strategy's own book has a part of somebody else.
     """
     order = fill.order
     if order.symbol == CASH:
         raise ValueError(f"fill {fill.fill_id}: the symbol {CASH} is cash in the books")
+    strangers = [each.strategy_id for each in order.contributions if order.book not in (NET, each.strategy_id)]
+    if strangers:
+        raise ValueError(f"fill {fill.fill_id}: {strangers} have a part in an order of the book {order.book}")
     is_cross = order.venue is Venue.INTERNAL
-    parts = _crossed(fill) if is_cross else _shared(fill, allocated)
+    shares = _crossed(fill) if is_cross else _shared(fill, allocated)
     return LedgerEntry(
         account_id=fill.account_id,
         entry_id=derived("entry", fill.fill_id),
         kind=EntryKind.CROSS if is_cross else EntryKind.FILL,
         run_id=order.run_id,
         plan_id=order.plan_id,
+        book=order.book,
         symbol=order.symbol,
         fill_id=fill.fill_id,
         client_order_id=fill.client_order_id,
         cum_qty=fill.cum_qty,
+        transact_time=fill.transact_time,
         activity_id=None,
-        postings=_traded(order.symbol, fill.last_px, parts),
+        detail="",
+        postings=traded(
+            order.symbol, fill.last_px, [Part(owner, mode_of(owner), quantity) for owner, quantity in shares]
+        ),
     )
 
 
-def activity_entry(activity: AccountActivity) -> LedgerEntry | None:
-    """Return the entry of an activity that moved cash, booked to the system; None for any other."""
-    amount = _net_amount(activity.body)
-    if activity.activity_type == FILL or not amount:
-        return None
-    postings = (
-        Posting(owner=STREET, commodity=CASH, amount=-amount),
-        Posting(owner=SYSTEM, commodity=CASH, amount=amount),
-    )
+def internal_entry(
+    kind: EntryKind, place: tuple[str, UUID], about: str, detail: str, postings: Iterable[Posting]
+) -> LedgerEntry:
+    """Return the entry of what a run moves without a trade; `place` is account and run, `about` whom it concerns."""
+    account_id, run_id = place
     return LedgerEntry(
-        account_id=activity.account_id,
-        entry_id=derived("entry", activity.account_id, activity.activity_id),
-        kind=EntryKind.DEPOSIT if activity.activity_type in DEPOSITS else EntryKind.OTHER_ACTIVITY,
-        run_id=None,
+        account_id=account_id,
+        entry_id=derived("entry", kind, account_id, run_id, about),
+        kind=kind,
+        run_id=run_id,
         plan_id=None,
+        book=None,
         symbol=None,
         fill_id=None,
         client_order_id=None,
         cum_qty=None,
-        activity_id=activity.activity_id,
-        postings=_balanced(postings),
+        transact_time=None,
+        activity_id=None,
+        detail=detail,
+        postings=balanced(postings),
+    )
+
+
+def traded(symbol: str, price: Decimal, parts: Iterable[Part]) -> tuple[Posting, ...]:
+    """Return shares against cash for every part, the street on the other side."""
+    postings: list[Posting] = []
+    for owner, mode, quantity in parts:
+        for who, how, sign in ((owner, mode, 1), (STREET, None, -1)):
+            postings.append(Posting(owner=who, mode=how, commodity=symbol, amount=sign * quantity))
+            postings.append(Posting(owner=who, mode=how, commodity=CASH, amount=-sign * quantity * price))
+    return balanced(postings)
+
+
+def balanced(postings: Iterable[Posting]) -> tuple[Posting, ...]:
+    """Return the postings, one per owner, mode and commodity, sorted, zeros left out.
+
+    Raises ValueError when a commodity does not sum to zero.
+    """
+    amounts: dict[tuple[str, str, str], Decimal] = {}
+    sums: dict[str, Decimal] = {}
+    for each in postings:
+        key = (each.commodity, each.owner, "" if each.mode is None else each.mode.value)
+        amounts[key] = amounts.get(key, ZERO) + each.amount
+        sums[each.commodity] = sums.get(each.commodity, ZERO) + each.amount
+    wrong = {commodity: amount for commodity, amount in sorted(sums.items()) if amount}
+    if wrong:
+        raise ValueError(f"expected postings that sum to zero per commodity, was {wrong}")
+    return tuple(
+        Posting(owner=owner, mode=Mode(mode) if mode else None, commodity=commodity, amount=amount)
+        for (commodity, owner, mode), amount in sorted(amounts.items())
+        if amount
     )
 
 
@@ -93,41 +135,3 @@ def _summed(contributions: Iterable[OrderContribution]) -> dict[str, Decimal]:
     for each in contributions:
         wishes[each.strategy_id] = wishes.get(each.strategy_id, ZERO) + each.quantity
     return wishes
-
-
-def _traded(symbol: str, price: Decimal, parts: Iterable[tuple[str, Decimal]]) -> tuple[Posting, ...]:
-    """Return shares against cash for every part, the street on the other side; zero postings are left out."""
-    amounts: dict[tuple[str, str], Decimal] = {}
-    for owner, quantity in parts:
-        for who, sign in ((owner, 1), (STREET, -1)):
-            for commodity, amount in ((symbol, sign * quantity), (CASH, -sign * quantity * price)):
-                amounts[commodity, who] = amounts.get((commodity, who), ZERO) + amount
-    postings = (
-        Posting(owner=owner, commodity=commodity, amount=amount)
-        for (commodity, owner), amount in sorted(amounts.items())
-        if amount
-    )
-    return _balanced(tuple(postings))
-
-
-def _balanced(postings: tuple[Posting, ...]) -> tuple[Posting, ...]:
-    """Return the postings; raises ValueError when a commodity does not sum to zero."""
-    sums: dict[str, Decimal] = {}
-    for posting in postings:
-        sums[posting.commodity] = sums.get(posting.commodity, ZERO) + posting.amount
-    wrong = {commodity: amount for commodity, amount in sorted(sums.items()) if amount}
-    if wrong:
-        raise ValueError(f"expected postings that sum to zero per commodity, was {wrong}")
-    return postings
-
-
-def _net_amount(body: str) -> Decimal | None:
-    """Return the cash an activity moved; None where it has none, or none that can be read: the books will differ."""
-    try:
-        fields = json.loads(body, parse_float=Decimal)
-        amount = fields.get("net_amount") if isinstance(fields, dict) else None
-        if isinstance(amount, bool) or not isinstance(amount, str | int | Decimal):
-            return None
-        return at_scale(15)(Decimal(amount))
-    except (ValueError, ArithmeticError, RecursionError):
-        return None

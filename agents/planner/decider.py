@@ -1,19 +1,25 @@
 """Plan a run on its books: once, when they are ready or blocked; pending books are waited for.
 
 Everything the plan is made of comes in the Books record: snapshot, quotes, books per strategy, terms and wishes. The
-way from wishes to lines is `planning`; sizes come from `sizing`, crosses from `crossing`, rules from `constraints`.
+way from wishes to a plan is `planning`.
 
 Where the contract leaves room:
 
-- an owner that does not speak in this run (a silent strategy, one that is not in the terms, `system`) keeps what it
-  holds, and so does everybody in a symbol without a price;
-- opposite wishes that cannot be crossed (locked or crossed quote) leave the smaller side, and as much of the larger,
-  without a trade; the net goes to the broker as usual;
-- a cross moves nothing in the account, so it stands when the order of its line is suppressed or blocked by
-  SHORT_NOT_ALLOWED, MIN_TRADE_VALUE or CAPITAL; without a fresh price, or in a blocked plan, there is none;
-- weights count by their size against WEIGHT_TOTAL_MAX: a short does not make room for a long;
-- an order never meets a better price in the plan than the worse side of the quote, also when bid and ask are crossed;
-- books that say READY but do not add up to the broker's positions block the plan all the same.
+- an owner that does not speak in this run (a silent strategy, one that is not in the terms, `system`, `manual`) keeps
+  what it holds, and so does everybody in a symbol without a price; a strategy with a book of its own speaks only when
+  the portfolio carries its targets;
+- a book whose capital is not positive, or not known because a holding has no price, may leave symbols and nothing else;
+- a symbol that a person has to decide about shows what its strategies want, and trades nothing;
+- opposite wishes that cannot be crossed leave the smaller side, and as much of the larger, without a trade; the net
+  goes to the broker as usual;
+- a cross moves nothing in the account, so it stands when the order of its line is suppressed, blocked or reduced;
+  without a fresh price, in a halt, or in a blocked plan, there is none;
+- SHORT_NOT_ALLOWED and FRACTIONAL_SHORT block a line whole, also the part that would reduce the account's position;
+- positions count by their size against the limits of the sum and of the margins: a short makes no room for a long, and
+  what has no price counts nothing;
+- only sales that reduce bring cash: the proceeds of a short are collateral, and with leverage it uses buying power;
+- books that say READY but do not add up to the broker's positions block the plan all the same;
+- a plan that is blocked before its limits are looked at lists no constraints.
 """
 
 from dataclasses import dataclass

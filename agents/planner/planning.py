@@ -1,120 +1,127 @@
-"""From books to a plan: size every symbol, cross opposite wishes, apply the rules, write the lines.
+"""From books to a plan: size every line, apply the limits of each strategy, cross, judge, walk, check, write.
 
-Amounts: quantities have nine decimals and prices six, so quantity times price is exact in dollars of fifteen; a weight
-times equity is rounded half-even to fifteen. The cash reserve is rounded up, so buys stay below what it leaves.
+1. `sizing`: what every owner of a line has, wants to have, and at which price.
+2. `strategy_limits`: what each strategy's own limits leave of its wishes.
+3. `lines` and `crossing`: opposite wishes of a book meet inside the account; rules that look at a line alone.
+4. `account_limits`: the account's limits, in the order of execution.
+5. `validation`: the finished plan once more, by its sums; what does not hold blocks it.
+6. `writing`: the records.
 """
 
-from collections.abc import Mapping
-from decimal import ROUND_CEILING, Decimal
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
 
-from agents.planner.constraints import Ruled, blocked, plan_block, ruled, within_capital
-from agents.planner.crossing import apportioned
-from agents.planner.sizing import ZERO, Wish, sized
+from agents.planner.account import Account, account_of
+from agents.planner.account_limits import walked
+from agents.planner.account_results import account_results
+from agents.planner.lines import NO_CUTS, Line, blocked, judged
+from agents.planner.pricing import Markets
+from agents.planner.sizing import Sized, sized
+from agents.planner.strategy_limits import within_own_limits
+from agents.planner.units import ZERO, as_money, as_quantity, quantity_units
+from agents.planner.validation import fault
+from agents.planner.writing import plan_lines
 from schemas.identity import plan_id
-from schemas.ledger import Books
-from schemas.plan import Action, LineContribution, Plan, PlanLine, PlanStatus
+from schemas.ledger import Books, BooksStatus
+from schemas.plan import ConstraintResult, LineStatus, Plan, PlanStatus, Rule
 
-MONEY_UNIT = Decimal(1).scaleb(-15)
+REASONS_MAX = 6
+"""Spelled out in a plan's detail: the ledger's words and five differences, or six differences."""
+
+
+class Block(NamedTuple):
+    """Why no line of a plan may be sent."""
+
+    rule: Rule
+    threshold: Decimal | None
+    detail: str
+
+
+class Draft(NamedTuple):
+    """The lines of a plan, the limits it met, and what blocks it whole."""
+
+    lines: Sequence[Line]
+    constraints: Sequence[ConstraintResult]
+    block: Block | None
 
 
 def plan_of(books: Books) -> Plan:
     """Return the plan of a run on its books; pure, so the same books give the same plan."""
-    snapshot = books.content.snapshot
-    terms = snapshot.portfolio.terms
-    available = snapshot.cash - _reserve(snapshot.equity, terms.limits.cash_reserve)
-    sizes = sized(books.content)
-    block = plan_block(books, sizes)
-    if block is None:
-        lines = within_capital((ruled(each, terms.limits) for each in sizes), available, terms.limits)
-    else:
-        lines = {each.symbol: blocked(each, block, terms.limits) for each in sizes}
-    sells = sum((line.notional for line in lines.values() if not line.is_buy), ZERO)
-    buys = sum((line.notional for line in lines.values() if line.is_buy), ZERO)
-    if buys > max(available + sells, ZERO):
-        raise ValueError(f"expected buys of run {books.run_id} of at most {available} + {sells} dollars, was {buys}")
+    content = books.content
+    snapshot = content.snapshot
+    limits = snapshot.portfolio.terms.limits
+    markets = Markets(snapshot, limits.quote_age_max_s)
+    sizes = sized(content, markets)
+    account = account_of(content, markets.mids)
+    block = _block(books, sizes)
+    draft = _drafted(sizes, books, account) if block is None else _blocked(sizes, block, account.step, ())
+    lines = [line for line in draft.lines if line.sized.is_listed]
+    buys = sum(line.notional for line in lines if line.is_buy)
+    sells = sum(line.notional for line in lines if not line.is_buy)
     return Plan(
         account_id=books.account_id,
         plan_id=plan_id(books.run_id),
         run_id=books.run_id,
-        as_of=terms.as_of,
-        status=PlanStatus.READY if block is None else PlanStatus.BLOCKED,
-        rule=None if block is None else block.rule,
-        detail="" if block is None else block.detail,
+        as_of=snapshot.portfolio.terms.as_of,
+        status=PlanStatus.READY if draft.block is None else PlanStatus.BLOCKED,
+        rule=None if draft.block is None else draft.block.rule,
+        detail="" if draft.block is None else draft.block.detail,
         equity=snapshot.equity,
-        cash_available=available,
-        sells_expected=sells,
-        buys_planned=buys,
-        lines=tuple(_plan_line(lines[symbol], snapshot.equity, terms.limits.quantity_step) for symbol in sorted(lines)),
-        books=books.content,
+        cash_available=as_money(account.available),
+        sells_expected=as_money(sells),
+        buys_planned=as_money(buys),
+        trade_value=as_money(buys + sells),
+        line_count=len(lines),
+        constraints=tuple(sorted(draft.constraints, key=lambda each: (each.rule, each.scope, each.symbol or ""))),
+        lines=plan_lines(lines),
+        books=content,
     )
 
 
-def _reserve(equity: Decimal, share: Decimal) -> Decimal:
-    return (max(equity, ZERO) * share).quantize(MONEY_UNIT, rounding=ROUND_CEILING)
+def _drafted(sizes: Sequence[Sized], books: Books, account: Account) -> Draft:
+    """Return the lines after every rule and limit; a plan that breaks one all the same is blocked, and says how."""
+    cuts, own = within_own_limits(sizes, books.content, account.available)
+    lines = [judged(each, cuts.get(number, NO_CUTS), account.step) for number, each in enumerate(sizes)]
+    walk = walked(lines, account)
+    for line in lines:
+        line.split(account.step)
+    constraints = (*own, *account_results(account, walk, lines))
+    found = fault(lines, account, books.content)
+    if found is None:
+        return Draft(lines, constraints, None)
+    return _blocked(sizes, Block(Rule.PLAN_INVALID, None, found), account.step, constraints)
 
 
-def _plan_line(line: Ruled, equity: Decimal, step: Decimal) -> PlanLine:
-    size, quote = line.sized, line.sized.quote
-    price = size.priced.price if size.priced else None
-    return PlanLine(
-        symbol=size.symbol,
-        target_weight=size.weight,
-        target_value=(size.weight * equity).quantize(MONEY_UNIT),
-        current_quantity=size.held,
-        target_quantity=sum((wish.target for wish in size.wishes), ZERO),
-        price=price,
-        bid=quote.bid if quote else None,
-        ask=quote.ask if quote else None,
-        quoted_at=quote.quoted_at if quote else None,
-        quote_source=quote.source if quote else None,
-        delta_quantity=size.delta,
-        action=_action(line),
-        quantity=line.quantity,
-        notional=line.notional,
-        cross_quantity=line.netting.quantity,
-        priority=size.priority,
-        status=line.status,
-        rule=line.rule,
-        threshold=line.threshold,
-        intended_quantity=line.intended,
-        intended_value=line.intended * (price or ZERO),
-        contributions=_contributions(line, price or ZERO, step),
-    )
+def _blocked(sizes: Sequence[Sized], block: Block, step: int, constraints: Sequence[ConstraintResult]) -> Draft:
+    lines = [blocked(each, step, LineStatus.BLOCKED, block.rule, block.threshold) for each in sizes]
+    return Draft(lines, constraints, block)
 
 
-def _action(line: Ruled) -> Action:
-    """Return what the line does, or would have done without its rule."""
-    if line.intended == 0:
-        return Action.HOLD
-    return Action.BUY if line.is_buy else Action.SELL
+def _block(books: Books, sizes: Sequence[Sized]) -> Block | None:
+    """Return what blocks the whole plan before it is made: books that differ, equity that is not positive."""
+    equity = books.content.snapshot.equity
+    differences = _told(books) if books.status is BooksStatus.BLOCKED else _differences(books, sizes)
+    if differences:
+        return Block(Rule.BOOKS_DIFFER, None, "; ".join(differences[:REASONS_MAX]))
+    if equity <= 0:
+        return Block(Rule.EQUITY_NOT_POSITIVE, ZERO, f"expected equity above 0, was {equity:f}")
+    return None
 
 
-def _contributions(line: Ruled, price: Decimal, step: Decimal) -> tuple[LineContribution, ...]:
-    ordered = _ordered(line, step)
-    return tuple(_contribution(wish, line, ordered.get(wish.strategy_id, ZERO), price) for wish in line.sized.wishes)
+def _differences(books: Books, sizes: Sequence[Sized]) -> list[str]:
+    """Return the symbols of which the books do not add up to the account, although they say that they are ready."""
+    owned: dict[str, int] = {}
+    for line in sizes:
+        owned[line.symbol] = owned.get(line.symbol, 0) + sum(line.current)
+    held = {each.symbol: quantity_units(each.quantity) for each in books.content.snapshot.positions}
+    return [
+        f"{symbol}: books {as_quantity(own):f}, broker {as_quantity(held.get(symbol, 0)):f}"
+        for symbol, own in sorted(owned.items())
+        if own != held.get(symbol, 0)
+    ]
 
 
-def _contribution(wish: Wish, line: Ruled, ordered: Decimal, price: Decimal) -> LineContribution:
-    # Not validated: a plan of 500 symbols and 20 strategies has 10,000 of these, and validating takes 50 of its 170 ms.
-    # All values are sums of quantities, or a quantity times a price: they fit their scales, and the encoder checks.
-    return LineContribution.model_construct(
-        strategy_id=wish.strategy_id,
-        weight=wish.weight,
-        current_quantity=wish.current,
-        target_quantity=wish.target,
-        wanted=wish.wanted,
-        crossed=line.netting.crossed.get(wish.strategy_id, ZERO),
-        ordered=ordered,
-        value=wish.wanted * price,
-    )
-
-
-def _ordered(line: Ruled, step: Decimal) -> Mapping[str, Decimal]:
-    """Return each strategy's part in the line's order, signed; their sum is the order."""
-    if line.quantity == 0:
-        return {}
-    if line.quantity == abs(line.sized.delta):
-        return line.netting.residual
-    parts = {name: abs(quantity) for name, quantity in line.netting.residual.items()}
-    shares = apportioned(line.quantity, parts, step)
-    return shares if line.is_buy else {name: -share for name, share in shares.items()}
+def _told(books: Books) -> list[str]:
+    items = (f"{each.item}: books {each.ledger}, broker {each.broker}" for each in books.differences)
+    return [books.detail or "the books are blocked", *items]

@@ -1,36 +1,87 @@
-"""What a quote is good for: a price to value with, a price an order would meet, and whether a cross may use it."""
+"""What a symbol's market is good for: a price to value with, the prices orders meet, and whether it trades now."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from agents.planner.units import as_price, price_units
+from schemas.account import InstrumentStatus, SnapshotContent
 from schemas.market import Quote
+from schemas.plan import Rule
 
-PRICE_UNIT = Decimal(1).scaleb(-6)
-
-
-class Priced(NamedTuple):
-    """A quote with both sides: its midpoint, the prices orders would meet, and whether it is fresh and open."""
-
-    price: Decimal
-    buy_price: Decimal
-    sell_price: Decimal
-    is_stale: bool
-    is_open: bool
+STOPPED = {InstrumentStatus.NOT_TRADABLE: Rule.NOT_TRADABLE, InstrumentStatus.HALTED: Rule.HALTED}
 
 
-def priced(quote: Quote | None, taken_at: datetime, age_max_s: int) -> Priced | None:
-    """Return what a quote is good for, or None when it lacks a side.
+class Market(NamedTuple):
+    """One symbol's market: prices in units of 1e-6 dollars, 0 where the quote lacks a side.
 
-    The midpoint is rounded half-even to six decimals. A quote is stale when it was more than `age_max_s` seconds old
-    when the snapshot was taken; it is open when its bid is below its ask, neither locked nor crossed.
+    The midpoint is rounded half-even to six decimals. An order never meets a better price in the plan than the worse
+    side of the quote, also when bid and ask are crossed. `rule` is why no order may go, `cross_rule` why nothing is
+    crossed inside the account either.
     """
-    if quote is None or quote.bid <= 0 or quote.ask <= 0:
-        return None
-    return Priced(
-        price=((quote.bid + quote.ask) / 2).quantize(PRICE_UNIT),
-        buy_price=max(quote.bid, quote.ask),
-        sell_price=min(quote.bid, quote.ask),
-        is_stale=taken_at - quote.quoted_at > timedelta(seconds=age_max_s),
-        is_open=quote.bid < quote.ask,
+
+    quote: Quote | None
+    price: Decimal | None
+    mid: int
+    buy: int
+    sell: int
+    rule: Rule | None
+    threshold: Decimal | None
+    cross_rule: Rule | None
+
+
+class Markets:
+    """The markets of a snapshot by symbol; a symbol nobody quoted has no price."""
+
+    def __init__(self, snapshot: SnapshotContent, age_max_s: int) -> None:
+        stopped = {each.symbol: STOPPED[each.status] for each in snapshot.instruments}
+        self._stopped = stopped
+        self._markets = {
+            each.symbol: _market(each, stopped.get(each.symbol), snapshot.taken_at, age_max_s)
+            for each in snapshot.quotes
+        }
+
+    @property
+    def mids(self) -> dict[str, int]:
+        """The midpoints of what has a price."""
+        return {symbol: market.mid for symbol, market in self._markets.items() if market.mid}
+
+    def of(self, symbol: str) -> Market:
+        """Return the market of a symbol."""
+        found = self._markets.get(symbol)
+        return _unpriced(None, self._stopped.get(symbol)) if found is None else found
+
+
+def _market(quote: Quote, stopped: Rule | None, taken_at: datetime, age_max_s: int) -> Market:
+    bid, ask = price_units(quote.bid), price_units(quote.ask)
+    if bid <= 0 or ask <= 0:
+        return _unpriced(quote, stopped)
+    mid = _half_even(bid + ask)
+    is_stale = taken_at - quote.quoted_at > timedelta(seconds=age_max_s)
+    rule = stopped or (Rule.QUOTE_STALE if is_stale else None)
+    return Market(
+        quote=quote,
+        price=as_price(mid),
+        mid=mid,
+        buy=max(bid, ask),
+        sell=min(bid, ask),
+        rule=rule,
+        threshold=Decimal(age_max_s) if rule is Rule.QUOTE_STALE else None,
+        cross_rule=rule or _not_open(bid, ask),
     )
+
+
+def _unpriced(quote: Quote | None, stopped: Rule | None) -> Market:
+    rule = stopped or Rule.NO_PRICE
+    return Market(quote, None, 0, 0, 0, rule, None, rule)
+
+
+def _not_open(bid: int, ask: int) -> Rule | None:
+    if bid < ask:
+        return None
+    return Rule.QUOTE_LOCKED if bid == ask else Rule.QUOTE_CROSSED
+
+
+def _half_even(twice: int) -> int:
+    half, odd = divmod(twice, 2)
+    return half + (half & odd)

@@ -72,6 +72,10 @@ class AlpacaBrokerage:
         """GET the order by our id."""
         return self._read("/orders:by_client_order_id", {"client_order_id": client_order_id})
 
+    def order_by_broker_id(self, broker_order_id: str) -> Reply:
+        """GET the order by Alpaca's id."""
+        return self._read(f"/orders/{quote(broker_order_id, safe='')}", {})
+
     def orders(self, status: OrderStatusFilter, after: datetime | None) -> Reply:
         """GET the orders, 500 a page; pages are linked by order id, as times may be equal at their edge."""
         params = {"status": status, "limit": str(ORDERS_PAGE), "direction": "asc"}
@@ -106,6 +110,10 @@ class AlpacaBrokerage:
         if self._settings.feed is not None:
             params["feed"] = self._settings.feed
         return self._once(lambda: self._data.get("/stocks/quotes/latest", params))
+
+    def asset(self, symbol: str) -> Reply:
+        """GET the asset."""
+        return self._read(f"/assets/{quote(symbol, safe='')}", {})
 
     def listen(self, on_message: Callable[[str], None], on_gap: Callable[[str], None]) -> Subscription:
         """Open the stream of trade updates; see the port for what the callbacks get."""

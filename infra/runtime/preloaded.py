@@ -31,7 +31,11 @@ PRELOADED = (
 )
 
 #: What only one of them needs; imported right before its first fork, so that the others do not wait for it.
-NEEDED = {"broker": "infra.alpaca.brokerage", "projector": "infra.runtime.projecting"}
+NEEDED = {
+    "broker": "infra.alpaca.brokerage",
+    "clock": "agents.clock.performer",
+    "projector": "infra.runtime.projecting",
+}
 
 #: numpy, which alpaca-py brings through pandas, would start threads of its own, and a fork copies only one.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -13,6 +13,7 @@ from infra.simulator.events import (
     Filled,
     Held,
     Hold,
+    Listed,
     MovedCash,
     Opened,
     Posted,
@@ -50,7 +51,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Position:
-    """A holding; `cost` is its average cost, rounded only where a part of it was sold."""
+    """A holding, negative when it is short; `cost` is its average cost, rounded only where a part of it was closed."""
 
     qty: Decimal
     cost: Decimal
@@ -82,6 +83,7 @@ class Book:
     positions: dict[str, Position] = field(default_factory=dict)
     quotes: dict[str, Quoted] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
+    assets: dict[str, Listed] = field(default_factory=dict)
     activities: list[Activity] = field(default_factory=list)
 
     @staticmethod
@@ -103,6 +105,8 @@ class Book:
                 self.quotes[event.symbol] = event
             case Held():
                 self.holds[event.symbol] = event.hold
+            case Listed():
+                self.assets[event.symbol] = event
             case ClockSet():
                 self.clock_set_to = event.now
             case MovedCash():
@@ -144,27 +148,22 @@ class Book:
             updated_at=event.at,
         )
         self._put(order)
-        if order.terms.side == "buy":
-            self.cash = total(self.cash, -value)
-            self._buy(order.terms.symbol, event.qty, value)
-        else:
-            self.cash = total(self.cash, value)
-            self._sell(order.terms.symbol, event.qty)
+        sign = 1 if order.terms.side == "buy" else -1
+        self.cash = total(self.cash, -sign * value)
+        self._trade(order.terms.symbol, sign * event.qty, sign * value)
         self.activities.append(Execution(event, order))
 
-    def _buy(self, symbol: str, qty: Decimal, value: Decimal) -> None:
+    def _trade(self, symbol: str, qty: Decimal, value: Decimal) -> None:
+        """Change a holding; an execution that crosses zero closes it and opens the rest at its own price."""
         held = self.positions.get(symbol, Position(ZERO, ZERO))
-        self.positions[symbol] = Position(total(held.qty, qty), CONTEXT.add(held.cost, value))
-
-    def _sell(self, symbol: str, qty: Decimal) -> None:
-        held = self.positions[symbol]
-        rest = total(held.qty, -qty)
-        if rest < 0:
-            raise ValueError(f"{symbol}: sold {qty} of {held.qty} held")
-        if rest == 0:
+        rest = total(held.qty, qty)
+        if held.qty == 0 or (held.qty > 0) is (qty > 0):
+            self.positions[symbol] = Position(rest, CONTEXT.add(held.cost, value))
+        elif rest == 0:
             del self.positions[symbol]
         else:
-            self.positions[symbol] = Position(rest, CONTEXT.divide(CONTEXT.multiply(held.cost, rest), held.qty))
+            cost, of = (held.cost, held.qty) if (rest > 0) is (held.qty > 0) else (value, qty)
+            self.positions[symbol] = Position(rest, CONTEXT.divide(CONTEXT.multiply(cost, rest), of))
 
     def open_orders(self, symbol: str | None = None) -> list[Order]:
         """Return the orders that may still be executed, oldest first."""
@@ -172,24 +171,16 @@ class Book:
         return [order for order in orders if symbol in (None, order.terms.symbol)]
 
     def held_qty(self, symbol: str) -> Decimal:
-        """Return the quantity held, 0 without a position."""
+        """Return the quantity held, negative when short, 0 without a position."""
         return self.positions[symbol].qty if symbol in self.positions else ZERO
 
     def reserved_qty(self, symbol: str) -> Decimal:
-        """Return the quantity that open sells have claimed."""
-        return total(*(order.leaves_qty for order in self.open_orders(symbol) if order.terms.side == "sell"))
-
-    def buying_power(self) -> Decimal:
-        """Return cash less what open buys have claimed; below 0 when prices rose after they were accepted."""
-        claims = (
-            -product(order.leaves_qty, self.reserve_price(order.terms.symbol, order.terms.limit_price))
-            for order in self.open_orders()
-            if order.terms.side == "buy"
-        )
-        return total(self.cash, *claims)
+        """Return the quantity that open orders have claimed of a holding: sells of a long one, buys of a short one."""
+        closing = "sell" if self.held_qty(symbol) > 0 else "buy"
+        return total(*(order.leaves_qty for order in self.open_orders(symbol) if order.terms.side == closing))
 
     def reserve_price(self, symbol: str, limit_price: Decimal | None) -> Decimal:
-        """Return the dollars per share a buy claims: its limit, else ask * `reserve_rate`, 0 without a quote."""
+        """Return the dollars per share an order claims: its limit, else ask * `reserve_rate`, 0 without a quote."""
         if limit_price is not None:
             return limit_price
         return product(self.quotes[symbol].ask, self.terms.reserve_rate) if symbol in self.quotes else ZERO

@@ -70,6 +70,24 @@ class SimulatorControl:
         """Change what the market does with a symbol's orders; see `Hold`."""
         return self._clock(self._call("holds", {"symbol": symbol, "hold": hold.value}))
 
+    def list_asset(
+        self, symbol: str, status: str | None = "active", *, tradable: bool = True, fractionable: bool = True
+    ) -> datetime:
+        """Change what a symbol is: 'active', 'inactive', or None when it is gone."""
+        body = {"symbol": symbol, "status": status, "tradable": tradable, "fractionable": fractionable}
+        return self._clock(self._call("assets", body))
+
+    def fill(self, client_order_id: str, qty: Decimal | str) -> datetime:
+        """Execute a part of an open order now, at its quote, whatever `hold` says."""
+        return self._clock(self._call("fills", {"client_order_id": client_order_id, "qty": str(qty)}))
+
+    def place_order(
+        self, side: str, symbol: str, qty: Decimal | str, client_order_id: str | None = None
+    ) -> Mapping[str, object]:
+        """Place a market order by hand, as 'buy' or 'sell'; return it as it was taken."""
+        body = {"side": side, "symbol": symbol, "qty": str(qty), "client_order_id": client_order_id}
+        return _mapping(self._call("orders", body))
+
     def move_cash(self, activity_type: str, net_amount: Decimal, **more: object) -> str:
         """Book an activity without a trade, as DIV or FEE; returns its id."""
         body = {"activity_type": activity_type, "net_amount": str(net_amount)}

@@ -2,7 +2,7 @@
 
 import asyncio
 from decimal import Decimal
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from aiohttp import web
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -45,6 +45,31 @@ class HoldRequest(_Request):
     hold: Hold
 
 
+class AssetRequest(_Request):
+    """What a symbol is; `status` null = it is gone."""
+
+    symbol: str = Field(min_length=1)
+    status: Literal["active", "inactive"] | None = "active"
+    tradable: bool = True
+    fractionable: bool = True
+
+
+class FillRequest(_Request):
+    """A part of an open order that is executed now."""
+
+    client_order_id: str = Field(min_length=1)
+    qty: Decimal = Field(gt=0, decimal_places=9, allow_inf_nan=False)
+
+
+class OrderRequest(_Request):
+    """A market order placed by hand; the broker names it when it has no name."""
+
+    symbol: str = Field(min_length=1)
+    side: Literal["buy", "sell"]
+    qty: Decimal = Field(gt=0, decimal_places=9, allow_inf_nan=False)
+    client_order_id: str | None = None
+
+
 class ActivityRequest(_Request):
     """Money that moves without a trade."""
 
@@ -59,6 +84,9 @@ class ActivityRequest(_Request):
 _QUOTES = TypeAdapter(list[QuoteRequest])
 _CLOCK = TypeAdapter(ClockRequest)
 _HOLD = TypeAdapter(HoldRequest)
+_ASSET = TypeAdapter(AssetRequest)
+_FILL = TypeAdapter(FillRequest)
+_ORDER = TypeAdapter(OrderRequest)
 _ACTIVITY = TypeAdapter(ActivityRequest)
 _TERMS = TypeAdapter(dict[str, object])
 _FAULTS = TypeAdapter(list[Fault])
@@ -79,6 +107,9 @@ class Control:
             web.post("/sim/v1/quotes", self.quotes),
             web.post("/sim/v1/clock", self.clock),
             web.post("/sim/v1/holds", self.hold),
+            web.post("/sim/v1/assets", self.asset),
+            web.post("/sim/v1/fills", self.fill),
+            web.post("/sim/v1/orders", self.place_order),
             web.post("/sim/v1/activities", self.activity),
             web.post("/sim/v1/reset", self.reset),
             web.get("/sim/v1/orders", self.orders),
@@ -105,6 +136,21 @@ class Control:
         wanted = await _read(request, _HOLD)
         self._engine.hold(wanted.symbol, wanted.hold)
         return self._now()
+
+    async def asset(self, request: web.Request) -> web.Response:
+        wanted = await _read(request, _ASSET)
+        self._engine.list_asset(wanted.symbol, wanted.status, wanted.tradable, wanted.fractionable)
+        return self._now()
+
+    async def fill(self, request: web.Request) -> web.Response:
+        wanted = await _read(request, _FILL)
+        self._engine.fill(wanted.client_order_id, wanted.qty)
+        return self._now()
+
+    async def place_order(self, request: web.Request) -> web.Response:
+        wanted = await _read(request, _ORDER)
+        body = wanted.model_dump(exclude_none=True) | {"type": "market", "time_in_force": "day"}
+        return json_answer(render.order(self._engine.submit(body), simulated_id))
 
     async def activity(self, request: web.Request) -> web.Response:
         wanted = await _read(request, _ACTIVITY)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Literal
 from uuid import UUID, uuid5
 
 from infra.simulator.book import TICK, Book, Order
@@ -15,6 +16,7 @@ from infra.simulator.events import (
     Filled,
     Held,
     Hold,
+    Listed,
     MovedCash,
     Opened,
     Posted,
@@ -185,6 +187,30 @@ class Engine:
             self._happen(Held(at=self._next(), symbol=symbol, hold=hold))
             if hold is not Hold.REJECT:
                 self._match(symbol)
+
+    def list_asset(
+        self, symbol: str, status: Literal["active", "inactive"] | None, tradable: bool, fractionable: bool
+    ) -> None:
+        """Change what a symbol is; `status` None = it is gone. Orders that rest are left alone."""
+        with self._step():
+            listed = Listed(at=self._next(), symbol=symbol, status=status, tradable=tradable, fractionable=fractionable)
+            self._happen(listed)
+
+    def fill(self, client_order_id: str, qty: Decimal) -> None:
+        """Execute a part of an open order now, whatever the market does with its symbol otherwise.
+
+        Raises RefusalError: 404 unknown; 422 when it has ended, is not that large, or has no price to trade at.
+        """
+        with self._step():
+            order = self.order_by_client_id(client_order_id)
+            price = execution_price(order, self.book.quotes.get(order.terms.symbol))
+            if not 0 < qty <= order.leaves_qty:
+                raise invalid(f"order {client_order_id}: {plain(order.leaves_qty)} left, cannot fill {plain(qty)}")
+            if price is None:
+                raise invalid(f"order {client_order_id}: no price to trade at; quote {order.terms.symbol} first")
+            cum_qty = total(order.filled_qty, qty)
+            order_id = order.terms.order_id
+            self._happen(Filled(at=self._next(), order_id=order_id, qty=qty, price=price, cum_qty=cum_qty))
 
     def move_cash(
         self,

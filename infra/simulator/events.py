@@ -109,6 +109,16 @@ class MovedCash(Event):
     description: str = ""
 
 
-AnyEvent = Opened | Posted | Quoted | Held | ClockSet | Accepted | Filled | Ended | MovedCash
+class Listed(Event):
+    """What a symbol is from now on; `status` None = there is no such asset."""
+
+    kind: Literal["listed"] = "listed"
+    symbol: str
+    status: Literal["active", "inactive"] | None
+    tradable: bool
+    fractionable: bool
+
+
+AnyEvent = Opened | Posted | Quoted | Held | Listed | ClockSet | Accepted | Filled | Ended | MovedCash
 
 EVENTS: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[AnyEvent, Field(discriminator="kind")])

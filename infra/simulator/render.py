@@ -6,17 +6,13 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from zoneinfo import ZoneInfo
 
+from infra.simulator import margin
 from infra.simulator.book import Activity, Book, Execution, Order, Position
 from infra.simulator.events import Accepted, AnyEvent, Ended, Filled, MovedCash, Quoted
 from infra.simulator.exact import EXACT, ZERO, plain, product, stamp, total
 from schemas.quantities import CONTEXT
 
 NEW_YORK = ZoneInfo("America/New_York")
-HALF = Decimal("0.5")
-
-#: Alpaca shows averages rounded; nine decimals are more than any price it quotes.
-AVERAGE_UNIT = Decimal("1E-9")
-
 MakeId = Callable[..., str]
 
 
@@ -27,12 +23,34 @@ def to_json(value: object) -> str:
 
 def average(value: Decimal, qty: Decimal) -> str:
     """Write value / qty, rounded for display."""
-    return plain(CONTEXT.divide(value, qty).quantize(AVERAGE_UNIT, rounding=ROUND_HALF_EVEN, context=CONTEXT))
+    return plain(CONTEXT.divide(value, qty).quantize(margin.AVERAGE_UNIT, rounding=ROUND_HALF_EVEN, context=CONTEXT))
 
 
 def asset_id(symbol: str, make_id: MakeId) -> str:
     """Return the id of the one asset a symbol names."""
     return make_id("asset", symbol)
+
+
+def asset(book: Book, symbol: str, make_id: MakeId) -> dict[str, object] | None:
+    """Return what a symbol is, None when there is no such asset; an active one until the market is told otherwise."""
+    listed = book.assets.get(symbol)
+    if listed is not None and listed.status is None:
+        return None
+    can_borrow = book.terms.multiplier > 1
+    return {
+        "id": asset_id(symbol, make_id),
+        "class": "us_equity",
+        "exchange": "NASDAQ",
+        "symbol": symbol,
+        "name": f"{symbol} Common Stock",
+        "status": "active" if listed is None else listed.status,
+        "tradable": listed is None or listed.tradable,
+        "marginable": can_borrow,
+        "shortable": can_borrow,
+        "easy_to_borrow": can_borrow,
+        "fractionable": listed is None or listed.fractionable,
+        "attributes": [],
+    }
 
 
 def order(item: Order, make_id: MakeId) -> dict[str, object]:
@@ -172,31 +190,22 @@ def _moved_cash(item: MovedCash, make_id: MakeId) -> dict[str, object]:
     return row
 
 
-def mark(book: Book, symbol: str) -> Decimal:
-    """Return the price a holding is valued at: the middle of the quote, else what it cost on average."""
-    quote = book.quotes.get(symbol)
-    if quote is not None and quote.bid > 0 and quote.ask > 0:
-        return product(total(quote.bid, quote.ask), HALF)
-    held = book.positions[symbol]
-    return CONTEXT.divide(held.cost, held.qty).quantize(AVERAGE_UNIT, rounding=ROUND_HALF_EVEN, context=CONTEXT)
-
-
 def position(book: Book, symbol: str, make_id: MakeId) -> dict[str, object]:
     """Return a holding."""
     held: Position = book.positions[symbol]
-    price = mark(book, symbol)
+    price = margin.mark(book, symbol)
     value = product(held.qty, price)
     profit = CONTEXT.subtract(value, held.cost)
-    ratio = average(profit, held.cost) if held.cost else "0"
+    ratio = average(profit, abs(held.cost)) if held.cost else "0"
     return {
         "asset_id": asset_id(symbol, make_id),
         "symbol": symbol,
         "exchange": "NASDAQ",
         "asset_class": "us_equity",
-        "asset_marginable": False,
+        "asset_marginable": book.terms.multiplier > 1,
         "qty": plain(held.qty),
-        "qty_available": plain(total(held.qty, -book.reserved_qty(symbol))),
-        "side": "long",
+        "qty_available": plain(total(held.qty, (-book.reserved_qty(symbol)).copy_sign(-held.qty))),
+        "side": "long" if held.qty > 0 else "short",
         "avg_entry_price": average(held.cost, held.qty),
         "cost_basis": _shown(held.cost),
         "market_value": plain(value),
@@ -216,9 +225,8 @@ def _shown(value: Decimal) -> str:
 
 def account(book: Book, make_id: MakeId) -> dict[str, object]:
     """Return the account; cash is exact, however many decimals that takes."""
-    long_value = total(*(product(held.qty, mark(book, symbol)) for symbol, held in book.positions.items()))
-    equity = plain(total(book.cash, long_value))
-    buying_power = plain(max(book.buying_power(), ZERO))
+    equity = plain(margin.equity(book))
+    buying_power = plain(max(margin.buying_power(book), ZERO))
     return {
         "id": make_id("account", book.terms.account_number),
         "account_number": book.terms.account_number,
@@ -228,21 +236,21 @@ def account(book: Book, make_id: MakeId) -> dict[str, object]:
         "cash": plain(book.cash),
         "buying_power": buying_power,
         "regt_buying_power": buying_power,
-        "non_marginable_buying_power": buying_power,
+        "non_marginable_buying_power": plain(max(min(book.cash, margin.buying_power(book)), ZERO)),
         "options_buying_power": "0",
         "options_approved_level": 0,
         "options_trading_level": 0,
         "equity": equity,
         "portfolio_value": equity,
         "last_equity": plain(book.terms.cash),
-        "long_market_value": plain(long_value),
-        "short_market_value": "0",
-        "initial_margin": plain(long_value),
-        "maintenance_margin": plain(long_value),
+        "long_market_value": plain(margin.long_value(book)),
+        "short_market_value": plain(margin.short_value(book)),
+        "initial_margin": plain(margin.initial_margin(book)),
+        "maintenance_margin": plain(margin.maintenance_margin(book)),
         "last_maintenance_margin": "0",
         "sma": "0",
-        "multiplier": "1",
-        "shorting_enabled": False,
+        "multiplier": str(book.terms.multiplier),
+        "shorting_enabled": book.terms.multiplier > 1,
         "account_blocked": False,
         "trading_blocked": False,
         "transfers_blocked": False,

@@ -13,7 +13,7 @@ from infra.simulator import render, sessions
 from infra.simulator.book import Activity, Book, Order
 from infra.simulator.engine import Engine, simulated_id
 from infra.simulator.exact import stamp
-from infra.simulator.rules import RefusalError, malformed, not_found
+from infra.simulator.rules import RefusalError, is_symbol, malformed, not_found
 
 ORDERS_LIMIT_DEFAULT = 50
 ORDERS_LIMIT_MAX = 500
@@ -51,6 +51,7 @@ class AlpacaRest:
             web.get("/v2/account/activities/{activity_type}", self.activities),
             web.get("/v2/positions", self.positions),
             web.get("/v2/positions/{symbol}", self.position),
+            web.get("/v2/assets/{symbol_or_asset_id}", self.asset),
             web.get("/v2/clock", self.clock),
             web.post("/v2/orders", self.submit),
             web.get("/v2/orders", self.orders),
@@ -73,6 +74,16 @@ class AlpacaRest:
         if symbol not in self._book.positions:
             raise not_found("position does not exist")
         return json_answer(render.position(self._book, symbol, simulated_id))
+
+    async def asset(self, request: web.Request) -> web.Response:
+        name = request.match_info["symbol_or_asset_id"]
+        known = (*self._book.quotes, *self._book.assets, *(each.terms.symbol for each in self._book.orders.values()))
+        by_id = {render.asset_id(symbol, simulated_id): symbol for symbol in known}
+        symbol = by_id.get(name, name)
+        found = render.asset(self._book, symbol, simulated_id) if is_symbol(symbol) else None
+        if found is None:
+            raise not_found(f"asset not found for {name}")
+        return json_answer(found)
 
     async def submit(self, request: web.Request) -> web.Response:
         try:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from infra.simulator.book import Book, Order
 from infra.simulator.exact import plain, product, total
+from infra.simulator.margin import buying_power
 
 QTY_DECIMALS_MAX = 9
 CLIENT_ORDER_ID_LENGTH_MAX = 128
@@ -57,6 +58,11 @@ def not_found(message: str) -> RefusalError:
     return RefusalError(404, NOT_FOUND, message)
 
 
+def is_symbol(text: str) -> bool:
+    """Say whether a text has the form of a symbol."""
+    return _SYMBOL.fullmatch(text) is not None
+
+
 def checked_client_order_id(request: Mapping[str, object]) -> str | None:
     """Return the client order id of a request, None if it has none."""
     client_order_id = request.get("client_order_id")
@@ -75,7 +81,7 @@ def draft_of(request: Mapping[str, object], client_order_id: str) -> Draft:
     symbol = request.get("symbol")
     if not isinstance(symbol, str) or not symbol:
         raise malformed("symbol is required")
-    if not _SYMBOL.fullmatch(symbol):
+    if not is_symbol(symbol):
         raise invalid(f'asset "{symbol}" not found')
     side, kind, time_in_force = request.get("side"), request.get("type"), request.get("time_in_force")
     if side not in ("buy", "sell"):
@@ -152,12 +158,31 @@ def _decimals(value: Decimal) -> int:
 
 
 def check_against_account(book: Book, draft: Draft) -> None:
-    """Raise RefusalError (403) when the account cannot carry the order as it stands."""
+    """Raise RefusalError when the asset, or the account as it stands, cannot carry the order."""
+    _refuse_asset(book, draft)
     _refuse_wash_trade(book, draft)
-    if draft.side == "sell":
+    held = book.held_qty(draft.symbol)
+    if (held > 0 and draft.side == "sell") or (held < 0 and draft.side == "buy"):
         _refuse_missing_qty(book, draft)
-    else:
-        _refuse_missing_money(book, draft)
+        return
+    if draft.side == "sell":
+        _refuse_short(book, draft)
+    _refuse_missing_money(book, draft)
+
+
+def _refuse_asset(book: Book, draft: Draft) -> None:
+    """Every symbol is an active asset until the market is told otherwise."""
+    asset = book.assets.get(draft.symbol)
+    if asset is None:
+        return
+    if asset.status is None:
+        raise invalid(f'asset "{draft.symbol}" not found')
+    if asset.status == "inactive":
+        raise invalid(f"asset {draft.symbol} is not active")
+    if not asset.tradable:
+        raise invalid(f"asset {draft.symbol} is not tradable")
+    if not asset.fractionable and draft.qty != draft.qty.to_integral_value():
+        raise RefusalError(403, FORBIDDEN, f'asset "{draft.symbol}" is not fractionable')
 
 
 def _refuse_wash_trade(book: Book, draft: Draft) -> None:
@@ -183,9 +208,8 @@ def _could_meet(draft: Draft, resting: Order) -> bool:
 
 
 def _refuse_missing_qty(book: Book, draft: Draft) -> None:
-    held, reserved = book.held_qty(draft.symbol), book.reserved_qty(draft.symbol)
-    if held == 0:
-        raise RefusalError(403, FORBIDDEN, "account is not allowed to short")
+    """An order closes at most what is held and not claimed: none turns a long holding into a short one, or back."""
+    held, reserved = abs(book.held_qty(draft.symbol)), book.reserved_qty(draft.symbol)
     available = total(held, -reserved)
     if draft.qty > available:
         raise RefusalError(
@@ -199,14 +223,21 @@ def _refuse_missing_qty(book: Book, draft: Draft) -> None:
         )
 
 
+def _refuse_short(book: Book, draft: Draft) -> None:
+    if book.terms.multiplier == 1:
+        raise RefusalError(403, FORBIDDEN, "account is not allowed to short")
+    if draft.qty != draft.qty.to_integral_value():
+        raise invalid("fractional orders cannot be sold short")
+
+
 def _refuse_missing_money(book: Book, draft: Draft) -> None:
     cost = product(draft.qty, book.reserve_price(draft.symbol, draft.limit_price))
-    buying_power = book.buying_power()
-    if cost > buying_power:
+    available = buying_power(book)
+    if cost > available:
         raise RefusalError(
             403,
             FORBIDDEN,
             "insufficient buying power",
-            buying_power=plain(max(buying_power, Decimal(0))),
+            buying_power=plain(max(available, Decimal(0))),
             cost_basis=plain(cost),
         )

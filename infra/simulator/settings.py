@@ -22,6 +22,7 @@ class Terms(BaseModel):
     account_number: str = Field(default="SIM000001", min_length=1)
     cash: Decimal = Field(default=Decimal(100_000), ge=0, allow_inf_nan=False)
     now: AwareDatetime = START_OF_TIME
+    multiplier: int = Field(default=1, ge=1, le=2, description="1 is a cash account; 2 lends, and may be short.")
     partial_rate: Decimal = Field(default=Decimal("0.25"), ge=0, le=1, description="Share of orders filled in chunks.")
     reserve_rate: Decimal = Field(default=Decimal(1), gt=0, description="A market buy reserves quantity * ask * this.")
     seed: str = Field(default="", description="Another seed picks other orders to be filled in chunks.")

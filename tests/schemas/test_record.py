@@ -10,7 +10,7 @@ from schemas.record import Instant
 from schemas.run import ClockReading
 
 NOON = datetime(2012, 6, 1, 16, 0, tzinfo=UTC)
-READING = ClockReading(account_id="PA3XYZ", run_id=derived("run"), read_at=NOON)
+READING = ClockReading(account_id="PA3XYZ", run_id=derived("run"), due_at=NOON, read_at=NOON)
 
 
 def test_a_record_cannot_be_changed() -> None:

@@ -21,6 +21,7 @@ from schemas.identity import derived, place_id
 from schemas.market import Bar
 from schemas.record import Envelope, Record, Value
 from schemas.run import DeadlinePassed
+from tests.made import run_terms
 from topics.codec import UndecodableError, cause_of_unreadable, current_id, decode, decode_value, encode, schema_id_of
 from topics.registry import BY_RECORD, TOPICS, Topic
 from topics.wire import Incoming, header, sealed
@@ -30,7 +31,7 @@ NOON = datetime(2012, 6, 1, 16, 0, tzinfo=UTC)
 ENVELOPE = Envelope(
     event_id=derived("event"), correlation_id=derived("run"), causation_id=derived("cause"), occurred_at=NOON
 )
-DEADLINE = DeadlinePassed(account_id="PA3XYZ", run_id=derived("run"), deadline_at=NOON)
+DEADLINE = DeadlinePassed(account_id="PA3XYZ", run_id=derived("run"), deadline_at=NOON, terms=run_terms())
 DEADLINES = BY_RECORD[DeadlinePassed]
 quick = settings(
     max_examples=20,
@@ -270,13 +271,18 @@ def test_a_decimal_of_more_digits_than_the_schema_holds_is_refused_and_not_round
 
 def test_a_naive_datetime_is_refused() -> None:
     with pytest.raises(ValidationError, match="timezone"):
-        DeadlinePassed(account_id="PA3XYZ", run_id=derived("run"), deadline_at=datetime(2012, 6, 1, 12))  # noqa: DTZ001
+        DeadlinePassed(
+            account_id="PA3XYZ",
+            run_id=derived("run"),
+            deadline_at=datetime(2012, 6, 1, 12),  # noqa: DTZ001
+            terms=run_terms(),
+        )
 
 
 def test_an_instant_is_kept_in_utc_whatever_zone_it_came_in() -> None:
     new_york = NOON.astimezone(timezone(timedelta(hours=-4)))
 
-    other = DeadlinePassed(account_id="PA3XYZ", run_id=derived("run"), deadline_at=new_york)
+    other = DeadlinePassed(account_id="PA3XYZ", run_id=derived("run"), deadline_at=new_york, terms=run_terms())
 
     assert encode(DEADLINES, ENVELOPE, other) == encode(DEADLINES, ENVELOPE, DEADLINE)
 

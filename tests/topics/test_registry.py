@@ -66,7 +66,9 @@ def test_every_agent_may_write_dead_letters() -> None:
 
 
 def test_a_key_of_several_fields_is_joined_by_plus() -> None:
-    reading = ClockReading.model_validate({"account_id": "PA3XYZ", "run_id": derived("run"), "read_at": NOON})
+    reading = ClockReading.model_validate(
+        {"account_id": "PA3XYZ", "run_id": derived("run"), "due_at": NOON, "read_at": NOON}
+    )
 
     assert BY_RECORD[ClockReading].key_of(reading) == str(derived("run"))
     assert Topic(ClockReading, ("account_id", "run_id"), "account_id", "clock", ()).key_of(reading) == (

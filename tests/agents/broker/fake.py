@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from agents.broker.ports import LISTENING, NewOrder, OrderStatusFilter, Reply, Subscription
+from agents.broker.ports import LISTENING, NewOrder, OrderStatusFilter, Reply, Side, Subscription
 from schemas.identity import derived
 
 OPENED_AT = datetime(2012, 6, 1, 13, 30, tzinfo=UTC)
@@ -34,7 +34,8 @@ class FakeOrder:
 class FakeBrokerage:
     """One account. `fills_at` lists the cumulative quantities at which a new order is filled at once.
 
-    `deliveries` says how often the stream sends its next message; `is_heard` whether it sends any.
+    `assets` are what can be asked about a symbol. `deliveries` says how often the stream sends its next message;
+    `is_heard` whether it sends any.
     """
 
     cash: Decimal = Decimal(100_000)
@@ -46,6 +47,8 @@ class FakeBrokerage:
     troubles: dict[str, list[Reply | str]] = field(default_factory=dict)
     posts: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    looked_up: list[str] = field(default_factory=list)
+    assets: dict[str, dict[str, Any]] = field(default_factory=dict)
     is_heard: bool = True
     deliveries: Callable[[], int] = lambda: 1
     ticks: int = 0
@@ -64,6 +67,11 @@ class FakeBrokerage:
                 "net_amount": amount,
             }
         )
+
+    def charge(self, amount: str) -> None:
+        """Take a fee."""
+        self.cash -= Decimal(amount)
+        self.deposit(f"-{amount}", "FEE")
 
     def trouble(self, request: str, *replies: Reply | str) -> None:
         """Let the next requests of a name go wrong: a Reply instead of doing it, or 'lost' after doing it."""
@@ -88,6 +96,8 @@ class FakeBrokerage:
                 "id": f"20120601093000000::{derived('execution', client_order_id, cum_qty)}",
                 "activity_type": "FILL",
                 "order_id": order.id,
+                "symbol": order.new.symbol,
+                "side": order.new.side.lower(),
                 "qty": str(qty),
                 "cum_qty": str(cum_qty),
                 "price": str(price),
@@ -96,6 +106,14 @@ class FakeBrokerage:
         )
         event = "fill" if order.status == "filled" else "partial_fill"
         self._tell(order, event, {"qty": str(qty), "price": str(price)})
+
+    def trade_by_hand(self, client_order_id: str, side: Side, symbol: str, quantity: str) -> None:
+        """Place and fill an order that is not ours; nothing but the listing of activities tells of it."""
+        is_heard, self.is_heard = self.is_heard, False
+        new = NewOrder(client_order_id, symbol, side, Decimal(quantity), "MARKET", None, "DAY")
+        self.book[client_order_id] = FakeOrder(str(derived("order", client_order_id)), new)
+        self.fill(client_order_id, new.order_qty)
+        self.is_heard = is_heard
 
     def end(self, client_order_id: str, status: str) -> None:
         """End an order without filling it."""
@@ -119,6 +137,14 @@ class FakeBrokerage:
 
         return self._troubled("order", found)
 
+    def order_by_broker_id(self, broker_order_id: str) -> Reply:
+        def found() -> Reply:
+            order = next((each for each in self.book.values() if each.id == broker_order_id), None)
+            return refusal(404, 40410000, "order not found") if order is None else reply(self._shown(order))
+
+        self.looked_up.append(broker_order_id)
+        return self._troubled("order", found)
+
     def orders(self, status: OrderStatusFilter, after: datetime | None) -> Reply:
         assert (status, after) == ("open", None)
         rows = [self._shown(each) for each in self.book.values() if each.is_open]
@@ -132,7 +158,14 @@ class FakeBrokerage:
 
     def account(self) -> Reply:
         worth = sum((quantity * self.prices[symbol] for symbol, quantity in self.held.items()), ZERO)
-        return self._troubled("account", lambda: reply({"cash": str(self.cash), "equity": str(self.cash + worth)}))
+        body = {
+            "cash": str(self.cash),
+            "equity": str(self.cash + worth),
+            "buying_power": str(max(self.cash, ZERO)),
+            "initial_margin": str(worth / 2),
+            "maintenance_margin": str(worth * 3 / 10),
+        }
+        return self._troubled("account", lambda: reply(body))
 
     def positions(self) -> Reply:
         rows = [{"symbol": symbol, "qty": str(qty), "side": "long"} for symbol, qty in self.held.items() if qty]
@@ -146,6 +179,13 @@ class FakeBrokerage:
             if symbol in self.prices
         }
         return self._troubled("quotes", lambda: reply({"quotes": rows}))
+
+    def asset(self, symbol: str) -> Reply:
+        def found() -> Reply:
+            asset = self.assets.get(symbol)
+            return refusal(404, 40410000, f"asset not found for {symbol}") if asset is None else reply(asset)
+
+        return self._troubled("asset", found)
 
     def listen(self, on_message: Callable[[str], None], on_gap: Callable[[str], None]) -> Subscription:
         self.on_message, self.on_gap = on_message, on_gap

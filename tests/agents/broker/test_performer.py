@@ -199,9 +199,10 @@ def test_a_refusal_of_an_order_that_exists_all_the_same_is_no_answer(desk: Desk)
     assert kinds(desk.perform(SUBMITTING)) == [("READ", "FILLS", 200), ("READ", "ORDER", 200)]
 
 
-def test_a_refusal_of_an_order_that_may_exist_is_silence(desk: Desk) -> None:
+@pytest.mark.parametrize("trouble", [SILENT, Reply(200, '{"id": "61e6', None), refusal(500, 50010000, "no")])
+def test_a_refusal_of_an_order_that_may_exist_is_silence(desk: Desk, trouble: Reply) -> None:
     desk.brokerage.trouble("submit", refusal(403, 40310000, "insufficient buying power"))
-    desk.brokerage.trouble("order", SILENT)
+    desk.brokerage.trouble("order", trouble)
     (report,) = desk.perform(SUBMITTING)
 
     assert kinds([report]) == [("SILENCE", "SUBMIT", None)]
@@ -309,6 +310,12 @@ def test_a_cleared_run_gets_a_snapshot_of_all_that_is_wanted_or_held(desk: Desk)
     assert [(each.symbol, each.quantity) for each in snapshot.content.positions] == [("IBM", Decimal("2.5"))]
     assert desk.brokerage.asked == ["AAPL", "IBM", "XYZ"]
     assert [each.symbol for each in snapshot.content.quotes] == ["AAPL", "IBM"]
+    assert [(each.symbol, each.status.value) for each in snapshot.content.instruments] == [("XYZ", "NOT_TRADABLE")]
+    assert snapshot.content.buying_power == Decimal(100_000)
+    assert (snapshot.content.initial_margin, snapshot.content.maintenance_margin) == (
+        Decimal("237.8125"),
+        Decimal("142.6875"),
+    )
     assert snapshot.content.ended_orders == cleared().ended_orders
     assert fact.envelope.correlation_id == snapshot.run_id
     assert fact.envelope.occurred_at == snapshot.content.taken_at == AS_OF
@@ -321,7 +328,7 @@ def test_what_happened_in_the_account_is_reported_before_the_snapshot_that_shows
     assert [type(each) for each in desk.perform(cleared())] == [AccountSnapshot]
 
 
-@pytest.mark.parametrize("request_name", ["account", "positions", "quotes"])
+@pytest.mark.parametrize("request_name", ["activities", "account", "positions", "quotes"])
 @pytest.mark.parametrize("trouble", [SILENT, refusal(500, 50010000, "internal server error"), reply([1])])
 def test_reads_are_tried_three_times_and_then_the_snapshot_has_failed(
     desk: Desk, request_name: str, trouble: Reply
@@ -349,7 +356,8 @@ def test_reads_are_tried_three_times_and_then_the_snapshot_has_failed(
 def test_money_that_does_not_fit_the_schema_fails_the_snapshot_and_the_agent_lives_on(
     desk: Desk, cash: str, equity: str, detail: str
 ) -> None:
-    desk.brokerage.trouble("account", *[reply({"cash": cash, "equity": equity})] * 3)
+    margins = {"buying_power": "0", "initial_margin": "0", "maintenance_margin": "0"}
+    desk.brokerage.trouble("account", *[reply({**margins, "cash": cash, "equity": equity})] * 3)
     (snapshot,) = desk.perform(cleared())
 
     assert snapshot.status is SnapshotStatus.FAILED

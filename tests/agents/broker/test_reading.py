@@ -10,7 +10,19 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from agents.broker.reading import cash_and_equity_of, fields_of, instant, number, positions_of, quotes_of, rows_of, text
+from agents.broker.ports import Reply
+from agents.broker.reading import (
+    account_of,
+    fields_of,
+    instant,
+    number,
+    positions_of,
+    quotes_of,
+    rows_of,
+    text,
+    untradable,
+)
+from tests.agents.broker.fake import SILENT, refusal, reply
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -55,11 +67,32 @@ def test_a_time_has_microseconds_and_a_date_is_its_midnight() -> None:
     assert instant(fields, "naive") is None
 
 
-def test_cash_is_exact_and_equity_is_rounded_to_the_schema() -> None:
-    cash, equity = cash_and_equity_of('{"cash": "0.123456789012345", "equity": 1.00000000000000051}')
-    assert (cash, equity) == (Decimal("0.123456789012345"), Decimal("1.000000000000001"))
+def test_cash_is_exact_and_what_is_valued_is_rounded_to_the_schema() -> None:
+    margins = '"buying_power": "2", "initial_margin": "0.5", "maintenance_margin": 0.3'
+    found = account_of(f'{{"cash": "0.123456789012345", "equity": 1.00000000000000051, {margins}}}')
+    assert (found.cash, found.equity) == (Decimal("0.123456789012345"), Decimal("1.000000000000001"))
+    assert (found.buying_power, found.initial_margin, found.maintenance_margin) == (2, Decimal("0.5"), Decimal("0.3"))
     with pytest.raises(ValueError, match="expected a number in cash"):
-        cash_and_equity_of("{}")
+        account_of("{}")
+    with pytest.raises(ValueError, match="expected a number in buying_power"):
+        account_of('{"cash": "1", "equity": "1"}')
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (reply({"status": "active", "tradable": True}), ""),
+        (reply({"status": "active"}), ""),
+        (reply({"status": "active", "tradable": False}), "asset status active, tradable no"),
+        (reply({"status": "inactive", "tradable": True}), "asset status inactive, tradable yes"),
+        (refusal(404, 40410000, "asset not found"), "the broker knows no such asset"),
+        (refusal(500, 50010000, "no"), ""),
+        (SILENT, ""),
+        (Reply(200, "[", None), ""),
+    ],
+)
+def test_a_symbol_cannot_be_traded_only_when_its_asset_says_so(said: Reply, why: str) -> None:
+    assert untradable(said) == why
 
 
 def test_shorts_are_negative_and_empty_positions_are_left_out() -> None:

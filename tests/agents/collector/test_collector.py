@@ -1,129 +1,26 @@
-"""The collector: one receipt for every signal, and a portfolio when all have answered or the deadline has passed."""
+"""The collector: one receipt for every signal, and a portfolio when there is nothing left to wait for."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given as for_all
-from hypothesis import settings
-from hypothesis import strategies as st
 
 from agents.collector import decider as collector
 from agents.collector.agent import AGENT
 from agents.decider import Decider
-from agents.testing import Story, given, through_the_wire
-from schemas.identity import derived, run_id
-from schemas.portfolio import Contribution, KeptSymbol, Portfolio, PortfolioTarget
-from schemas.run import ConflictRule, DeadlinePassed, Limits, Mode, RunTerms, StrategyTerms
-from schemas.signal import (
-    ReceiptStatus,
-    Signal,
-    SignalFailure,
-    SignalReceipt,
-    SignalStatus,
-    SkippedSymbol,
-    TargetWeight,
-)
-
-ACCOUNT = "paper-1"
-FRIDAY = datetime(2012, 6, 1, 15, 55, tzinfo=UTC)
-RUN = run_id(ACCOUNT, FRIDAY, "daily")
-LIMITS = Limits(
-    trade_value_min=Decimal(50),
-    quantity_step=Decimal(1),
-    weight_total_max=Decimal(1),
-    cash_reserve=Decimal(0),
-    quote_age_max_s=60,
-)
-
-
-def terms(**allocations: str) -> RunTerms:
-    return RunTerms(
-        run_id=RUN,
-        as_of=FRIDAY,
-        strategies=tuple(
-            StrategyTerms(
-                strategy_id=name,
-                kind="fixed-weights",
-                mode=Mode.NETTED,
-                allocation=Decimal(allocation),
-                priority=1,
-                symbols=("AAPL", "IBM"),
-                parameters=(),
-            )
-            for name, allocation in sorted(allocations.items())
-        ),
-        limits=LIMITS,
-        conflict_rule=ConflictRule.SUM,
-        valid_until=FRIDAY + timedelta(hours=1),
-        deadline_at=FRIDAY + timedelta(minutes=5),
-        bars_until=(),
-    )
-
+from agents.testing import given
+from schemas.portfolio import BookTargets, KeptSymbol, PortfolioStatus
+from schemas.run import RunRefusal, RunStatus, RunTerms, SyncRule
+from schemas.signal import ReceiptStatus, SignalFailure, TargetWeight
+from tests import made
+from tests.agents.collector.words import broken, passed, portfolio, receipt, requested, signal, target, terms
 
 TWO = terms(carry="0.4", momentum="0.6")
+CARRY = signal("carry", TWO, AAPL="0.5", IBM="0.25")
+MOMENTUM = signal("momentum", TWO, AAPL="1")
+QUORUM = terms(carry="0.3", momentum="0.3", value="0.4", rules=made.rules(sync_rule=SyncRule.QUORUM, quorum=2))
+AT_DEADLINE = terms(carry="0.4", momentum="0.6", rules=made.rules(sync_rule=SyncRule.DEADLINE))
 
-
-def signal(name: str, run: RunTerms = TWO, failure: SignalFailure | None = None, **weights: str) -> Signal:
-    return Signal(
-        account_id=ACCOUNT,
-        signal_id=derived("signal", run.run_id, name),
-        strategy_id=name,
-        status=SignalStatus.FAILED if failure else SignalStatus.READY,
-        failure=failure,
-        detail="no bars" if failure else "",
-        targets=tuple(
-            TargetWeight(symbol=symbol, weight=Decimal(weight)) for symbol, weight in sorted(weights.items())
-        ),
-        skipped=(),
-        decision_path=(),
-        bars_until=(),
-        bars_count=0,
-        bars_sha256="",
-        terms=run,
-    )
-
-
-def receipt(of: Signal, status: ReceiptStatus) -> SignalReceipt:
-    return SignalReceipt(
-        account_id=ACCOUNT,
-        run_id=of.terms.run_id,
-        signal_id=of.signal_id,
-        strategy_id=of.strategy_id,
-        status=status,
-        signal_status=of.status,
-        targets=of.targets,
-        skipped=tuple(each.symbol for each in of.skipped),
-        terms=of.terms,
-    )
-
-
-def target(symbol: str, **parts: str) -> PortfolioTarget:
-    contributions = tuple(Contribution(strategy_id=name, weight=Decimal(part)) for name, part in sorted(parts.items()))
-    return PortfolioTarget(
-        symbol=symbol, weight=sum(each.weight for each in contributions), contributions=contributions
-    )
-
-
-def portfolio(story: Story) -> Portfolio:
-    last = story.said[-1]
-    assert isinstance(last, Portfolio)
-    return last
-
-
-def test_a_symbol_a_strategy_could_not_judge_is_kept_and_not_taken_for_zero() -> None:
-    blind = CARRY.model_copy(
-        update={"skipped": (SkippedSymbol(symbol="FB", reason=SignalFailure.NO_BARS, detail="21 needed, 0 found"),)}
-    )
-    formed = portfolio(given(collector).when(MOMENTUM).when(blind))
-
-    assert formed.content.kept == (KeptSymbol(strategy_id="carry", symbol="FB"),)
-
-
-PASSED = DeadlinePassed(account_id=ACCOUNT, run_id=RUN, deadline_at=FRIDAY + timedelta(minutes=5))
-CARRY = signal("carry", AAPL="0.5", IBM="0.25")
-MOMENTUM = signal("momentum", AAPL="1")
+# --- receipts ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_signal_that_is_not_the_last_gets_a_receipt_and_no_more() -> None:
@@ -134,43 +31,11 @@ def test_the_last_signal_brings_the_portfolio_in_the_same_decision() -> None:
     story = given(collector).when(CARRY).when(MOMENTUM)
     assert story.said[0] == receipt(MOMENTUM, ReceiptStatus.ACCEPTED)
     whole = portfolio(story)
-    assert (whole.is_partial, whole.failed, whole.missing) == (False, (), ())
+    assert (whole.status, whole.is_partial, whole.failed, whole.missing) == (PortfolioStatus.FORMED, False, (), ())
     assert whole.signal_ids == (CARRY.signal_id, MOMENTUM.signal_id)
-    assert whole.content.terms == TWO
-    assert whole.content.silent_strategies == ()
+    assert (whole.content.terms, whole.content.scope) == (TWO, None)
+    assert (whole.content.silent_strategies, whole.content.conflicts) == ((), ())
     assert whole.content.targets == (target("AAPL", carry="0.2", momentum="0.6"), target("IBM", carry="0.1"))
-
-
-def test_a_deadline_closes_the_run_with_what_has_come() -> None:
-    partial = portfolio(given(collector).when(MOMENTUM).when(PASSED))
-    assert (partial.is_partial, partial.failed, partial.missing) == (True, (), ("carry",))
-    assert partial.content.silent_strategies == ("carry",)
-    assert partial.content.targets == (target("AAPL", momentum="0.6"),)
-
-
-def test_a_failed_strategy_is_silent_and_the_run_goes_on() -> None:
-    broken = signal("carry", failure=SignalFailure.NO_BARS)
-    partial = portfolio(given(collector).when(broken).when(MOMENTUM))
-    assert (partial.is_partial, partial.failed, partial.missing) == (True, ("carry",), ())
-    assert partial.content.silent_strategies == ("carry",)
-    assert partial.signal_ids == (broken.signal_id, MOMENTUM.signal_id)
-
-
-def test_when_all_fail_nothing_is_wanted_and_everybody_is_silent() -> None:
-    story = given(collector).when(signal("carry", failure=SignalFailure.NO_BARS))
-    partial = portfolio(story.when(signal("momentum", failure=SignalFailure.UNKNOWN_STRATEGY)))
-    assert partial.content.targets == ()
-    assert partial.content.silent_strategies == ("carry", "momentum")
-
-
-def test_a_deadline_passes_once_and_only_for_runs_that_were_heard_of() -> None:
-    given(collector).when(PASSED).then()
-    given(collector).when(CARRY).when(PASSED).when(PASSED).then()
-    given(collector).when(CARRY).when(MOMENTUM).when(PASSED).then()
-
-
-def test_signals_after_a_deadline_nobody_was_heard_before_are_collected_as_usual() -> None:
-    assert not portfolio(given(collector).when(PASSED).when(CARRY).when(MOMENTUM)).is_partial
 
 
 def test_the_same_signal_again_is_a_duplicate_before_and_after_the_portfolio() -> None:
@@ -179,9 +44,14 @@ def test_the_same_signal_again_is_a_duplicate_before_and_after_the_portfolio() -
 
 
 def test_a_strategy_that_changes_its_mind_is_conflicting_and_its_first_word_stands() -> None:
-    other = signal("carry", AAPL="0.9")
+    other = signal("carry", TWO, AAPL="0.9")
     story = given(collector).when(CARRY).when(other).then(receipt(other, ReceiptStatus.CONFLICTING))
     assert portfolio(story.when(MOMENTUM)).content.targets[0] == target("AAPL", carry="0.2", momentum="0.6")
+
+
+def test_a_change_of_mind_after_the_portfolio_is_conflicting_too() -> None:
+    other = signal("carry", TWO, AAPL="0.9")
+    given(collector).when(CARRY).when(MOMENTUM).when(other).then(receipt(other, ReceiptStatus.CONFLICTING))
 
 
 def test_a_signal_with_other_terms_than_the_run_was_heard_of_in_is_conflicting() -> None:
@@ -191,19 +61,135 @@ def test_a_signal_with_other_terms_than_the_run_was_heard_of_in_is_conflicting()
 
 def test_a_signal_after_the_portfolio_is_late_however_often_it_comes() -> None:
     late = receipt(CARRY, ReceiptStatus.LATE)
-    given(collector).when(MOMENTUM).when(PASSED).when(CARRY).then(late).when(CARRY).then(late)
+    given(collector).when(MOMENTUM).when(passed(TWO)).when(CARRY).then(late).when(CARRY).then(late)
 
 
 def test_a_strategy_that_is_not_in_the_run_is_unexpected_and_not_remembered() -> None:
-    stranger = signal("stranger", AAPL="1")
+    stranger = signal("stranger", TWO, AAPL="1")
     story = given(collector).when(stranger).then(receipt(stranger, ReceiptStatus.UNEXPECTED))
-    story.when(PASSED).then()
+    assert story.state == collector.initial_state()
 
 
-def test_the_memory_is_what_was_published() -> None:
-    accepted = receipt(CARRY, ReceiptStatus.ACCEPTED)
-    assert given(collector, accepted).state == given(collector).when(CARRY).state
-    given(collector, accepted).when(CARRY).then(receipt(CARRY, ReceiptStatus.DUPLICATE))
+# --- whom a run waits for ---------------------------------------------------------------------------------------------
+
+
+def test_a_failure_is_an_answer_and_the_run_goes_on() -> None:
+    failed = broken("carry", TWO)
+    partial = portfolio(given(collector).when(failed).when(MOMENTUM))
+    assert (partial.status, partial.is_partial) == (PortfolioStatus.FORMED, True)
+    assert (partial.failed, partial.missing) == (("carry",), ())
+    assert partial.content.silent_strategies == ("carry",)
+    assert partial.signal_ids == (failed.signal_id, MOMENTUM.signal_id)
+
+
+def test_when_all_fail_nothing_is_wanted_and_everybody_is_silent() -> None:
+    story = given(collector).when(broken("carry", TWO))
+    partial = portfolio(story.when(signal("momentum", TWO, SignalFailure.UNKNOWN_STRATEGY)))
+    assert partial.content.targets == ()
+    assert partial.content.silent_strategies == ("carry", "momentum")
+
+
+@pytest.mark.parametrize("run", [TWO, AT_DEADLINE], ids=["all", "deadline"])
+def test_a_deadline_closes_the_run_with_what_has_come(run: RunTerms) -> None:
+    story = given(collector).when(signal("momentum", run, AAPL="1")).when(passed(run))
+    partial = portfolio(story)
+    assert (partial.status, partial.is_partial) == (PortfolioStatus.FORMED, True)
+    assert (partial.failed, partial.missing) == ((), ("carry",))
+    assert partial.content.silent_strategies == ("carry",)
+    assert partial.content.targets == (target("AAPL", momentum="0.6"),)
+
+
+def test_a_deadline_ends_the_waiting_also_when_nothing_at_all_was_heard() -> None:
+    story = given(collector).when(passed(TWO))
+    nothing = portfolio(story)
+    assert (nothing.status, nothing.missing) == (PortfolioStatus.FORMED, ("carry", "momentum"))
+    assert nothing.content.silent_strategies == ("carry", "momentum")
+    assert nothing.content.targets == ()
+    story.when(CARRY).then(receipt(CARRY, ReceiptStatus.LATE))
+
+
+def test_a_deadline_closes_a_run_once() -> None:
+    given(collector).when(passed(TWO)).when(passed(TWO)).then()
+    given(collector).when(CARRY).when(passed(TWO)).when(passed(TWO)).then()
+    given(collector).when(CARRY).when(MOMENTUM).when(passed(TWO)).then()
+
+
+def test_a_run_with_a_deadline_is_formed_earlier_when_all_have_answered() -> None:
+    story = given(collector).when(signal("carry", AT_DEADLINE, IBM="1")).when(broken("momentum", AT_DEADLINE))
+    assert portfolio(story).missing == ()
+
+
+def test_a_quorum_is_enough_and_who_comes_after_it_is_late() -> None:
+    third = signal("value", QUORUM, IBM="1")
+    story = given(collector).when(signal("carry", QUORUM, AAPL="0.5"))
+    story = story.when(signal("momentum", QUORUM, AAPL="1"))
+    formed = portfolio(story)
+    assert (formed.status, formed.is_partial, formed.missing) == (PortfolioStatus.FORMED, True, ("value",))
+    assert formed.content.targets == (target("AAPL", carry="0.15", momentum="0.3"),)
+    story.when(third).then(receipt(third, ReceiptStatus.LATE))
+
+
+def test_a_failure_does_not_count_towards_a_quorum() -> None:
+    story = given(collector).when(signal("carry", QUORUM, AAPL="0.5"))
+    failed = broken("momentum", QUORUM)
+    story = story.when(failed).then(receipt(failed, ReceiptStatus.ACCEPTED))
+    assert portfolio(story.when(signal("value", QUORUM, IBM="1"))).status is PortfolioStatus.FORMED
+
+
+def test_a_quorum_that_is_missed_by_the_deadline_trades_nothing() -> None:
+    run = QUORUM
+    missed = portfolio(given(collector).when(signal("carry", run, skipped=("FB",), AAPL="0.5")).when(passed(run)))
+    assert (missed.status, missed.is_partial) == (PortfolioStatus.QUORUM_MISSED, True)
+    assert missed.missing == ("momentum", "value")
+    content = missed.content
+    assert (content.targets, content.book_targets, content.kept, content.conflicts) == ((), (), (), ())
+    assert content.silent_strategies == ("carry", "momentum", "value")
+
+
+def test_a_quorum_that_cannot_be_reached_any_more_is_missed_at_once() -> None:
+    story = given(collector).when(signal("carry", QUORUM, AAPL="0.5")).when(broken("momentum", QUORUM))
+    missed = portfolio(story.when(broken("value", QUORUM)))
+    assert (missed.status, missed.failed) == (PortfolioStatus.QUORUM_MISSED, ("momentum", "value"))
+
+
+def test_a_run_without_strategies_wants_nothing_at_once_and_once() -> None:
+    nobody = terms()
+    story = given(collector).when(requested(nobody))
+    empty = portfolio(story)
+    assert (empty.status, empty.is_partial, empty.signal_ids) == (PortfolioStatus.FORMED, False, ())
+    assert (empty.content.targets, empty.content.silent_strategies) == ((), ())
+    story.when(requested(nobody)).then().when(passed(nobody)).then()
+
+
+def test_a_run_with_strategies_is_only_heard_of_through_them() -> None:
+    given(collector).when(requested(TWO)).then()
+
+
+def test_a_refused_run_is_none() -> None:
+    refused = requested(terms()).model_copy(update={"status": RunStatus.REFUSED, "refusal": RunRefusal.NOT_A_SESSION})
+    given(collector).when(refused).then()
+
+
+def test_one_strategy_is_a_run() -> None:
+    alone = terms(carry="1")
+    assert portfolio(given(collector).when(signal("carry", alone, AAPL="1"))).content.targets == (
+        target("AAPL", carry="1"),
+    )
+
+
+# --- what is wanted ---------------------------------------------------------------------------------------------------
+
+
+def test_a_symbol_a_strategy_could_not_judge_is_kept_and_not_taken_for_zero() -> None:
+    blind = signal("carry", TWO, skipped=("FB",), AAPL="0.5")
+    formed = portfolio(given(collector).when(MOMENTUM).when(blind))
+    assert formed.content.kept == (KeptSymbol(strategy_id="carry", symbol="FB"),)
+
+
+def test_a_symbol_named_twice_is_wanted_twice() -> None:
+    alone = terms(carry="0.4")
+    twice = signal("carry", alone, twice=(("AAPL", "0.25"),), AAPL="0.5")
+    assert portfolio(given(collector).when(twice)).content.targets == (target("AAPL", carry="0.3"),)
 
 
 def test_a_contribution_too_small_to_count_is_left_out() -> None:
@@ -212,49 +198,34 @@ def test_a_contribution_too_small_to_count_is_left_out() -> None:
     assert portfolio(last).content.targets == ()
 
 
-weights = st.decimals(min_value=-1, max_value=1, places=12)
-symbols = st.sampled_from(["AAPL", "GOOG", "IBM", "MSFT"])
+def test_a_book_of_its_own_is_passed_on_as_the_strategy_spoke() -> None:
+    run = terms("carry", "value", carry="0.4", momentum="0.3", value="0.3")
+    story = given(collector).when(signal("carry", run, twice=(("AAPL", "0.25"),), AAPL="-0.5", IBM="0"))
+    story = story.when(signal("momentum", run, AAPL="1")).when(signal("value", run, skipped=("FB",)))
+    content = portfolio(story).content
+    assert content.targets == (target("AAPL", momentum="0.3"),)
+    assert content.conflicts == ()
+    assert content.book_targets == (
+        BookTargets(strategy_id="carry", targets=(TargetWeight(symbol="AAPL", weight=Decimal("-0.25")),)),
+        BookTargets(strategy_id="value", targets=()),
+    )
+    assert content.kept == (KeptSymbol(strategy_id="value", symbol="FB"),)
 
 
-@st.composite
-def runs(draw: st.DrawFn) -> Sequence[Signal]:
-    names = draw(st.lists(st.sampled_from("abcde"), unique=True, min_size=1))
-    shares = {name: str(draw(st.decimals(min_value=0, max_value=1, places=12))) for name in names}
-    run = terms(**shares)
-    failures = st.sampled_from([None, None, None, SignalFailure.BAD_PARAMETER])
-    wanted = st.dictionaries(symbols, weights.map(str), max_size=4)
-    return [signal(name, run, draw(failures), **draw(wanted)) for name in names]
+def test_a_book_whose_strategy_failed_or_is_missing_is_silent() -> None:
+    run = terms("carry", "value", carry="0.4", momentum="0.3", value="0.3")
+    content = portfolio(given(collector).when(broken("carry", run)).when(passed(run))).content
+    assert content.book_targets == ()
+    assert content.silent_strategies == ("carry", "momentum", "value")
 
 
-@settings(max_examples=60, deadline=None)
-@for_all(signals=runs(), data=st.data())
-def test_contributions_sum_to_the_weight_in_whatever_order_signals_come(
-    signals: Sequence[Signal], data: st.DataObject
-) -> None:
-    first, second = given(collector), given(collector)
-    for each in signals:
-        first = first.when(each)
-    for each in data.draw(st.permutations(list(signals))):
-        second = second.when(each)
-    one = portfolio(first)
-    assert one == portfolio(second) == through_the_wire(one)
-    assert [each.symbol for each in one.content.targets] == sorted({each.symbol for each in one.content.targets})
-    for summed in one.content.targets:
-        assert summed.weight == sum(part.weight for part in summed.contributions)
-        assert all(part.weight and part.strategy_id not in one.failed for part in summed.contributions)
+# --- memory and wiring ------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
-@for_all(shares=st.lists(st.integers(1, 10**12), min_size=1, max_size=7), count=st.integers(1, 9))
-def test_strategies_that_want_at_most_the_whole_never_want_more_together(shares: list[int], count: int) -> None:
-    exact = [Decimal(share) / sum(shares) for share in shares]
-    allocations = {f"s{number}": f"{share:.12f}" for number, share in enumerate(exact)}
-    allocations["s0"] = f"{max(Decimal(0), 1 - sum(Decimal(allocations[f's{n}']) for n in range(1, len(shares)))):.12f}"
-    run, story = terms(**allocations), given(collector)
-    share = str((Decimal(1) / count).quantize(Decimal("1e-12"), rounding="ROUND_DOWN"))
-    for name in allocations:
-        story = story.when(signal(name, run, None, **{f"S{number}": share for number in range(count)}))
-    assert sum((each.weight for each in portfolio(story).content.targets), Decimal(0)) <= 1
+def test_the_memory_is_what_was_published() -> None:
+    accepted = receipt(CARRY, ReceiptStatus.ACCEPTED)
+    assert given(collector, accepted).state == given(collector).when(CARRY).state
+    given(collector, accepted).when(CARRY).then(receipt(CARRY, ReceiptStatus.DUPLICATE))
 
 
 def test_the_declaration_names_the_decider() -> None:

@@ -1,22 +1,20 @@
 """Runs, plans and order events as these stories need them: small, explicit, one account."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from schemas.account import SnapshotContent
-from schemas.execution import Execution
+from schemas.execution import Execution, LineOutcome, Outcome
 from schemas.identity import plan_id, run_id
 from schemas.ledger import BooksContent
-from schemas.order import TERMINAL, ExecType, OrderEvent, OrderIntent, OrdStatus
+from schemas.order import NET, TERMINAL, ExecType, OrderEvent, OrderIntent, OrdStatus, Phase
 from schemas.plan import Action, LineContribution, LineStatus, Plan, PlanLine, PlanStatus, Rule
-from schemas.portfolio import Portfolio, PortfolioContent, PortfolioTarget
-from schemas.run import ConflictRule, Limits, Mode, RunTerms, StrategyTerms
+from schemas.portfolio import Portfolio, PortfolioContent, PortfolioStatus, PortfolioTarget
+from schemas.run import RunTerms
+from tests.made import ACCOUNT, AS_OF, portfolio_content, run_terms, snapshot_content
 
-ACCOUNT = "DEMO-1"
-AS_OF = datetime(2012, 6, 1, 15, 55, tzinfo=UTC)
-VALID_UNTIL = datetime(2012, 6, 1, 19, 55, tzinfo=UTC)
+VALID_UNTIL = AS_OF + timedelta(hours=4)
 ZERO = Decimal(0)
 
 
@@ -27,33 +25,7 @@ def run(name: str) -> UUID:
 
 def terms(name: str = "first", valid_until: datetime = VALID_UNTIL) -> RunTerms:
     """Return the configuration of a run."""
-    return RunTerms(
-        run_id=run(name),
-        as_of=AS_OF,
-        strategies=tuple(
-            StrategyTerms(
-                strategy_id=each,
-                kind="fixed-weights",
-                mode=Mode.NETTED,
-                allocation=Decimal("0.5"),
-                priority=1,
-                symbols=("AAPL", "IBM"),
-                parameters=(),
-            )
-            for each in ("core", "trend")
-        ),
-        limits=Limits(
-            trade_value_min=Decimal(50),
-            quantity_step=Decimal(1),
-            weight_total_max=Decimal(1),
-            cash_reserve=Decimal(0),
-            quote_age_max_s=60,
-        ),
-        conflict_rule=ConflictRule.SUM,
-        valid_until=valid_until,
-        deadline_at=None,
-        bars_until=(),
-    )
+    return run_terms(name, valid_until=valid_until)
 
 
 def content(
@@ -61,19 +33,26 @@ def content(
 ) -> PortfolioContent:
     """Return what a run wants; the weights say nothing, plans here are made by hand."""
     targets = tuple(PortfolioTarget(symbol=each, weight=Decimal("0.1"), contributions=()) for each in sorted(symbols))
-    return PortfolioContent(terms=terms(name, valid_until), targets=targets, silent_strategies=(), kept=())
+    return portfolio_content(terms(name, valid_until), targets=targets)
 
 
-def portfolio(name: str = "first", valid_until: datetime = VALID_UNTIL, symbols: tuple[str, ...] = ()) -> Portfolio:
-    """Return the portfolio of a run."""
+def portfolio(
+    name: str = "first",
+    valid_until: datetime = VALID_UNTIL,
+    symbols: tuple[str, ...] = (),
+    status: PortfolioStatus = PortfolioStatus.FORMED,
+    scope: tuple[str, ...] | None = None,
+) -> Portfolio:
+    """Return the portfolio of a run; with a scope only these symbols are judged."""
     return Portfolio(
         account_id=ACCOUNT,
         run_id=run(name),
+        status=status,
         is_partial=False,
         failed=(),
         missing=(),
         signal_ids=(),
-        content=content(name, valid_until, symbols),
+        content=content(name, valid_until, symbols).model_copy(update={"scope": scope}),
     )
 
 
@@ -82,23 +61,32 @@ def line(
     ordered: Mapping[str, int] | None = None,
     crossed: Mapping[str, int] | None = None,
     *,
+    book: str = NET,
+    reducing: int | None = None,
     price: str | None = "10",
     status: LineStatus = LineStatus.PLANNED,
     rule: Rule | None = None,
     priority: int = 1,
 ) -> PlanLine:
-    """Return a plan line: signed shares per strategy, to order and to cross."""
+    """Return a plan line: signed shares per strategy, to order and to cross.
+
+    `reducing` shares of its order reduce the account's position; unless it is told, all of a sell and none of a buy.
+    """
     ordered, crossed = ordered or {}, crossed or {}
     net = Decimal(sum(ordered.values()))
     cross = Decimal(sum(each for each in crossed.values() if each > 0))
     quoted = None if price is None else Decimal(price)
     intended = abs(net) if net else Decimal(3)
+    quantity = abs(net) if status is LineStatus.PLANNED else ZERO
+    reduces = min(quantity, -min(net, ZERO) if reducing is None else Decimal(reducing))
     return PlanLine(
+        book=book,
         symbol=symbol,
         target_weight=ZERO,
         target_value=ZERO,
         current_quantity=ZERO,
         target_quantity=ZERO,
+        account_quantity=reduces.copy_sign(-net) if reduces else ZERO,
         price=quoted,
         bid=quoted,
         ask=quoted,
@@ -106,9 +94,13 @@ def line(
         quote_source=None if quoted is None else "test",
         delta_quantity=net,
         action=Action.BUY if net > 0 else Action.SELL if net < 0 else Action.HOLD,
-        quantity=abs(net) if status is LineStatus.PLANNED else ZERO,
-        notional=ZERO,
+        quantity=quantity,
+        reducing_quantity=reduces,
+        phase=Phase.REDUCING if reduces else Phase.INCREASING if quantity else None,
+        notional=quantity * (quoted or ZERO),
         cross_quantity=cross,
+        cross_deferred_quantity=ZERO,
+        cross_rule=None,
         priority=priority,
         status=status,
         rule=rule,
@@ -116,32 +108,30 @@ def line(
         intended_quantity=intended,
         intended_value=intended * (quoted or ZERO),
         contributions=tuple(
-            LineContribution(
-                strategy_id=each,
-                weight=ZERO,
-                current_quantity=ZERO,
-                target_quantity=ZERO,
-                wanted=ZERO,
-                crossed=Decimal(crossed.get(each, 0)),
-                ordered=Decimal(ordered.get(each, 0)),
-                value=ZERO,
-            )
-            for each in sorted({*ordered, *crossed})
+            _contribution(each, ordered.get(each, 0), crossed.get(each, 0)) for each in sorted({*ordered, *crossed})
         ),
+    )
+
+
+def _contribution(strategy_id: str, ordered: int, crossed: int) -> LineContribution:
+    return LineContribution(
+        strategy_id=strategy_id,
+        weight=ZERO,
+        current_quantity=ZERO,
+        target_quantity=ZERO,
+        wanted=Decimal(ordered + crossed),
+        allowed=Decimal(ordered + crossed),
+        crossed=Decimal(crossed),
+        ordered=Decimal(ordered),
+        value=ZERO,
+        rule=None,
+        threshold=None,
     )
 
 
 def plan(*lines: PlanLine, name: str = "first", valid_until: datetime = VALID_UNTIL, rule: Rule | None = None) -> Plan:
     """Return the plan of a run; a rule blocks it whole."""
-    snapshot = SnapshotContent(
-        taken_at=AS_OF,
-        cash=ZERO,
-        equity=ZERO,
-        positions=(),
-        quotes=(),
-        ended_orders=(),
-        portfolio=content(name, valid_until),
-    )
+    nothing = snapshot_content(content(name, valid_until), cash=ZERO, equity=ZERO)
     return Plan(
         account_id=ACCOUNT,
         plan_id=plan_id(run(name)),
@@ -154,8 +144,11 @@ def plan(*lines: PlanLine, name: str = "first", valid_until: datetime = VALID_UN
         cash_available=ZERO,
         sells_expected=ZERO,
         buys_planned=ZERO,
-        lines=tuple(sorted(lines, key=lambda each: each.symbol)),
-        books=BooksContent(snapshot=snapshot, strategies=()),
+        trade_value=sum((each.notional for each in lines), ZERO),
+        line_count=len(lines),
+        constraints=(),
+        lines=tuple(sorted(lines, key=lambda each: (each.symbol, each.book))),
+        books=BooksContent(snapshot=nothing, strategies=()),
     )
 
 
@@ -181,6 +174,15 @@ def event(intent: OrderIntent, status: OrdStatus, cum: int | None = None, reason
     )
 
 
-def statuses(said: tuple[object, ...]) -> list[str]:
+def statuses(said: Iterable[object]) -> list[str]:
     """Return the stages of the runs among some records, in order."""
     return [each.status.value for each in said if isinstance(each, Execution)]
+
+
+def outcomes(said: Iterable[object]) -> dict[tuple[str, str], Outcome]:
+    """Return how lines ended among some records, by book and symbol; none ends twice."""
+    found = [each for each in said if isinstance(each, LineOutcome)]
+    by_line = {(each.book, each.symbol): each.outcome for each in found}
+    if len(by_line) != len(found):
+        raise AssertionError(f"expected one outcome a line, was {found}")
+    return by_line

@@ -1,4 +1,4 @@
-"""The executor: sells before buys, one outcome for every line, and no order left behind by a newer run."""
+"""The executor: crosses, then reducing, then increasing orders; one outcome for every line; nothing left behind."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -10,10 +10,11 @@ from agents.executor import decider as executor
 from agents.executor.agent import AGENT
 from agents.testing import Story, given
 from schemas.execution import Execution, ExecutionStatus, LineOutcome, Outcome
-from schemas.order import IntentAction, OrderIntent, OrdStatus, Phase, Side, Venue
+from schemas.order import NET, IntentAction, OrderIntent, OrdStatus, Phase, Side, Venue
 from schemas.plan import LineStatus, Rule
 from schemas.record import Record
-from tests.agents.executor.made import AS_OF, event, line, plan, portfolio, run, statuses
+from tests.agents.executor.made import event, line, outcomes, plan, portfolio, run, statuses
+from tests.made import AS_OF
 
 BUY_AAPL = line("AAPL", ordered={"core": 6, "trend": 4})
 SELL_IBM = line("IBM", ordered={"core": -5})
@@ -28,12 +29,6 @@ def cleared(name: str = "first") -> Story:
 
 def intents(said: Iterable[Record], action: IntentAction = IntentAction.SUBMIT) -> list[OrderIntent]:
     return [each for each in said if isinstance(each, OrderIntent) and each.action is action]
-
-
-def outcomes(said: Iterable[Record]) -> dict[str, Outcome]:
-    found = [each for each in said if isinstance(each, LineOutcome)]
-    assert len({each.symbol for each in found}) == len(found)
-    return {each.symbol: each.outcome for each in found}
 
 
 def the_outcome(said: Iterable[Record]) -> Any:
@@ -83,23 +78,23 @@ def test_buys_follow_when_the_last_sell_and_cross_have_ended() -> None:
 
     story = story.when(event(cross, OrdStatus.FILLED))
     assert statuses(story.said) == []
-    assert outcomes(story.said) == {"MSFT": Outcome.CROSSED}
+    assert outcomes(story.said) == {(NET, "MSFT"): Outcome.CROSSED}
 
     story = story.when(event(sell, OrdStatus.FILLED))
-    assert statuses(story.said) == ["SELLS_DONE"]
+    assert statuses(story.said) == ["REDUCED"]
     (buy,) = intents(story.said)
-    assert (buy.order.symbol, buy.order.phase) == ("AAPL", Phase.BUYS)
+    assert (buy.order.symbol, buy.order.phase) == ("AAPL", Phase.INCREASING)
     assert buy.order.order_qty == 10
 
     story = story.when(event(buy, OrdStatus.FILLED))
     assert statuses(story.said) == ["FINISHED"]
-    assert outcomes(story.said) == {"AAPL": Outcome.FILLED}
+    assert outcomes(story.said) == {(NET, "AAPL"): Outcome.FILLED}
 
 
 def test_buys_go_out_at_once_when_nothing_is_sold() -> None:
     story = cleared().when(plan(BUY_AAPL))
 
-    assert statuses(story.said) == ["ACCEPTED", "SELLS_DONE"]
+    assert statuses(story.said) == ["ACCEPTED", "REDUCED"]
     assert [each.order.symbol for each in intents(story.said)] == ["AAPL"]
 
 
@@ -113,7 +108,7 @@ def test_a_plan_without_work_is_finished_at_once() -> None:
     story = cleared().when(plan(TOO_SMALL))
 
     assert statuses(story.said) == ["ACCEPTED", "FINISHED"]
-    assert outcomes(story.said) == {"GOOG": Outcome.SUPPRESSED}
+    assert outcomes(story.said) == {(NET, "GOOG"): Outcome.SUPPRESSED}
     assert (the_outcome(story.said).rule, the_outcome(story.said).threshold) == (Rule.MIN_TRADE_VALUE, 50)
     assert the_outcome(story.said).intended_value == 30
 
@@ -127,7 +122,7 @@ def test_nothing_of_a_blocked_plan_is_sent() -> None:
 
     assert statuses(story.said) == ["ACCEPTED", "FINISHED"]
     assert not any(isinstance(each, OrderIntent) for each in story.said)
-    assert outcomes(story.said) == dict.fromkeys(("AAPL", "IBM", "MSFT"), Outcome.BLOCKED)
+    assert outcomes(story.said) == dict.fromkeys(((NET, "AAPL"), (NET, "IBM"), (NET, "MSFT")), Outcome.BLOCKED)
     assert {each.rule for each in story.said if isinstance(each, LineOutcome)} == {Rule.BOOKS_DIFFER}
 
 
@@ -146,13 +141,13 @@ def test_a_line_with_a_cross_and_an_order_ends_with_its_order() -> None:
     (cross,) = intents(story.said, IntentAction.CROSS)
 
     story = story.when(event(cross, OrdStatus.FILLED))
-    assert statuses(story.said) == ["ACCEPTED", "SELLS_DONE"]
+    assert statuses(story.said) == ["ACCEPTED", "REDUCED"]
     assert outcomes(story.said) == {}
     (buy,) = intents(story.said)
 
     found = the_outcome(story.when(event(buy, OrdStatus.FILLED)).said)
     assert (found.outcome, found.cross_quantity, found.cum_qty) == (Outcome.FILLED, 3, 2)
-    assert found.client_order_id == buy.client_order_id
+    assert found.client_order_ids == (buy.client_order_id,)
 
 
 def test_a_refused_cross_is_not_counted_as_crossed() -> None:
@@ -169,7 +164,7 @@ def test_an_order_that_ends_before_the_cross_of_its_line_stops_the_process() -> 
     story = cleared().when(plan(both))
     (sell,) = intents(story.said)
 
-    with pytest.raises(ValueError, match="the cross of its line FB has not"):
+    with pytest.raises(ValueError, match="the cross of its line FB of net has not"):
         story.when(event(sell, OrdStatus.FILLED))
 
 
@@ -218,7 +213,7 @@ def test_an_order_carries_the_wishes_it_is_made_of() -> None:
     assert (cross.order.venue, cross.order.phase, cross.order.leg) == (Venue.INTERNAL, Phase.CROSSES, 0)
     (buy,) = intents(story.when(event(cross, OrdStatus.FILLED)).said)
     assert wishes(buy) == [("core", Side.BUY, 6), ("trend", Side.BUY, 4)]
-    assert (buy.order.venue, buy.order.leg, buy.order.reference_price) == (Venue.BROKER, 1, Decimal(10))
+    assert (buy.order.venue, buy.order.leg, buy.order.reference_price) == (Venue.BROKER, 2, Decimal(10))
 
 
 def test_a_newer_run_cancels_what_is_open_and_is_cleared_when_that_has_ended() -> None:
@@ -232,10 +227,10 @@ def test_a_newer_run_cancels_what_is_open_and_is_cleared_when_that_has_ended() -
 
     story = story.when(event(ibm, OrdStatus.FILLED))
     assert statuses(story.said) == []
-    assert outcomes(story.said) == {"IBM": Outcome.FILLED}
+    assert outcomes(story.said) == {(NET, "IBM"): Outcome.FILLED}
 
     story = story.when(event(fb, OrdStatus.CANCELED, 0))
-    assert outcomes(story.said) == {"FB": Outcome.SUPERSEDED, "AAPL": Outcome.SUPERSEDED}
+    assert outcomes(story.said) == {(NET, "FB"): Outcome.SUPERSEDED, (NET, "AAPL"): Outcome.SUPERSEDED}
     assert not intents(story.said)
     assert statuses(story.said) == ["SUPERSEDED", "CLEARED"]
     last = story.said[-1]
@@ -273,7 +268,7 @@ def test_superseding_waits_for_a_cross_that_cannot_be_canceled() -> None:
     assert statuses(story.said) == ["ACCEPTED"]
     story = story.when(event(crosses[1], OrdStatus.FILLED))
     assert statuses(story.said) == ["SUPERSEDED", "CLEARED"]
-    assert outcomes(story.said) == {"MSFT": Outcome.CROSSED, "FB": Outcome.SUPERSEDED}
+    assert outcomes(story.said) == {(NET, "MSFT"): Outcome.CROSSED, (NET, "FB"): Outcome.SUPERSEDED}
     last = story.said[-1]
     assert isinstance(last, Execution)
     assert [each.cum_qty for each in last.ended_orders] == [3, 3]
@@ -287,7 +282,7 @@ def test_a_plan_that_comes_after_its_run_was_superseded_ends_superseded_once() -
     assert statuses(story.said) == ["SUPERSEDED"]
     assert set(outcomes(story.said).values()) == {Outcome.SUPERSEDED}
     story.when(plan(BUY_AAPL, TOO_SMALL)).then()
-    assert statuses(story.when(plan(BUY_AAPL, name="second")).said) == ["ACCEPTED", "SELLS_DONE"]
+    assert statuses(story.when(plan(BUY_AAPL, name="second")).said) == ["ACCEPTED", "REDUCED"]
 
 
 def test_the_same_plan_again_says_nothing_also_after_its_end() -> None:

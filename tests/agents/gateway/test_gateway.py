@@ -99,6 +99,8 @@ def test_an_order_that_passes_the_gate_is_handed_to_the_broker() -> None:
         ("EXPIRED_INTENT", {"valid_until": INTENT_AT}),
         ("WRONG_VENUE", {"venue": Venue.INTERNAL}),
         ("RESERVED_SYMBOL", {"symbol": "USD"}),
+        ("WRONG_BOOK trend in the book of core", {"book": "core"}),
+        ("BAD_CONTRIBUTIONS", {"book": "core", "parts": (("core", Side.BUY, "9"),)}),
         ("BAD_CONTRIBUTIONS", {"parts": (("core", Side.BUY, "9"),)}),
         ("BAD_CONTRIBUTIONS", {"parts": (("core", Side.BUY, "10"), ("trend", Side.SELL, "1"))}),
     ],
@@ -109,6 +111,18 @@ def test_an_order_that_does_not_pass_is_refused_with_the_check_that_failed(reaso
     assert words(story) == ["REFUSED/REJECTED"]
     assert last_event(story).reason.startswith(reason)
     assert (last_event(story).attempt, last_event(story).leaves_qty) == (0, 0)
+
+
+def test_an_order_of_a_strategys_own_book_passes_with_its_wish_alone() -> None:
+    story = given(gateway).when(intent(book="core", parts=(("core", Side.BUY, "10"),)), at=INTENT_AT)
+
+    assert words(story) == ["SUBMITTING/PENDING_NEW"]
+
+
+def test_one_order_of_several_for_a_line_passes_with_the_wishes_of_the_whole_line() -> None:
+    story = given(gateway).when(intent(qty="4", parts=(("core", Side.BUY, "10"),)), at=INTENT_AT)
+
+    assert words(story) == ["SUBMITTING/PENDING_NEW"]
 
 
 def test_the_same_intent_again_says_nothing_whatever_became_of_it() -> None:
@@ -138,6 +152,7 @@ def test_a_cross_is_filled_at_its_reference_price_in_one_decision() -> None:
         ("EXPIRED_INTENT", {"valid_until": INTENT_AT}),
         ("WRONG_VENUE", {"venue": Venue.BROKER}),
         ("NO_PRICE", {"reference_price": Decimal(0)}),
+        ("WRONG_BOOK a cross in the book of core", {"book": "core"}),
         ("BAD_CONTRIBUTIONS", {"parts": (("core", Side.BUY, "10"), ("trend", Side.SELL, "9"))}),
     ],
 )
@@ -191,6 +206,26 @@ def test_a_refusal_ends_the_order_in_the_brokers_words(status: int, code: int, m
     assert words(story) == ["REJECTED/REJECTED"]
     assert message in last_event(story).reason
     story.when(refused(status, code, message)).then()
+
+
+def test_opposite_orders_of_two_books_that_meet_at_the_broker_end_rejected_and_are_never_sent_again() -> None:
+    sell = intent(book="trend", parts=(("trend", Side.SELL, "10"),), side=Side.SELL)
+    wash_trade = answered(
+        403,
+        {
+            "code": 40310000,
+            "existing_order_id": "f1a2c3d4-0000-4000-8000-000000000001",
+            "message": "potential wash trade detected. use complex orders",
+            "reject_reason": "opposite side market/stop order exists",
+        },
+    )
+    story = given(gateway).when(sell, at=INTENT_AT).when(wash_trade)
+
+    assert words(story) == ["REJECTED/REJECTED"]
+    assert last_event(story).reason == "HTTP 403: potential wash trade detected. use complex orders"
+    for later in (wash_trade, not_found(), not_found(at=NEXT_DAY), silent(), kept_back(), update("new"), read()):
+        story.when(later).then()
+    story.when(sell, at=INTENT_AT).then()
 
 
 @pytest.mark.parametrize("message", ["client_order_id must be unique", "client order id must be unique"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from schemas.identity import derived, plan_id, run_id
 from schemas.order import (
+    NET,
     BrokerReport,
     IntentAction,
     OrderContribution,
@@ -52,15 +53,16 @@ def intent(
         "intent_id": derived("intent", run, action is IntentAction.CROSS),
         "plan_id": plan_id(run),
         "run_id": run,
+        "book": NET,
         "symbol": "AAPL",
         "side": Side.BUY,
         "order_qty": Decimal(qty),
         "ord_type": OrdType.MARKET,
         "time_in_force": TimeInForce.DAY,
         "venue": Venue.INTERNAL if is_cross else Venue.BROKER,
-        "leg": 0 if is_cross else 1,
+        "leg": 0 if is_cross else 2,
         "step": 1,
-        "phase": Phase.CROSSES if is_cross else Phase.BUYS,
+        "phase": Phase.CROSSES if is_cross else Phase.INCREASING,
         "valid_until": VALID_UNTIL,
         "reference_price": Decimal("560.5"),
         "contributions": tuple(

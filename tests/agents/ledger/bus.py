@@ -122,7 +122,7 @@ class Bus:
                 self.states[name] = decider.evolve(self.states[name], record)
                 envelope = Envelope(
                     event_id=event_id(message.event_id, name, ordinal),
-                    correlation_id=message.correlation_id,
+                    correlation_id=getattr(record, "run_id", None) or message.correlation_id,
                     causation_id=message.event_id,
                     occurred_at=message.occurred_at,
                 )

@@ -14,7 +14,7 @@ from agents.executor import decider as executor
 from agents.gateway import decider as gateway
 from agents.ledger import decider as ledger
 from schemas.execution import LineOutcome
-from schemas.ledger import BooksStatus
+from schemas.ledger import BooksStatus, EntryKind, LedgerEntry
 from tests.agents.broker.fake import SILENT, FakeBrokerage, refusal
 from tests.agents.executor.made import ACCOUNT, AS_OF, line, plan, portfolio
 from tests.agents.ledger.bus import Bus
@@ -48,6 +48,7 @@ class World:
     def __init__(self, chance: Random) -> None:
         self.chance = chance
         self.is_bad = False
+        self.by_hand = 0
         prices = {"AAPL": Decimal("560.25"), "IBM": Decimal("190.5"), "MSFT": Decimal("30.125")}
         self.brokerage = FakeBrokerage(prices=prices, fills_at=self.fills_at)
         self.brokerage.deposit("100000")
@@ -70,10 +71,19 @@ class World:
     def trouble(self) -> None:
         """Order a few troubles, and sometimes let the stream fall silent."""
         self.is_bad = True
-        for _ in range(self.chance.randint(0, 3)):
-            request = self.chance.choice(["submit", "cancel", "order", "fills", "activities", "orders"])
+        requests = ["submit", "cancel", "order", "fills", "activities", "orders"]
+        for request in self.chance.sample(requests, self.chance.randint(0, 3)):
             self.brokerage.trouble(request, self.chance.choice(TROUBLES[request == "submit" :]))
         self.brokerage.is_heard = self.chance.random() < 0.5
+
+    def happens_outside(self) -> None:
+        """Sometimes trade by hand, and take a fee, when nobody looks or asks."""
+        while self.chance.random() < 0.4:
+            symbol, side = self.chance.choice(sorted(self.brokerage.prices)), self.chance.choice(["BUY", "SELL"])
+            self.by_hand += 1
+            self.brokerage.trade_by_hand(f"phone-{self.by_hand}", side, symbol, str(self.chance.randint(1, 5)))
+        if self.chance.random() < 0.4:
+            self.brokerage.charge("0.02")
 
     def polls(self) -> None:
         """Poll until the broker's truth has arrived."""
@@ -81,6 +91,7 @@ class World:
         for _ in range(POLLS):
             self.bus.performer._watches[ACCOUNT].poll()
             self.bus.settle()
+        self.brokerage.troubles.clear()
 
     def maybe_crash(self) -> None:
         if self.chance.random() < 0.5:
@@ -100,6 +111,7 @@ def test_every_way_ends_with_books_that_equal_the_broker(seed: int) -> None:
 def live(world: World) -> None:
     """Let two runs go all the way, then look."""
     for name, made in PLANS.items():
+        world.happens_outside()
         world.trouble()
         world.bus.tell(portfolio(name, symbols=("AAPL", "IBM", "MSFT")), AS_OF)
         world.maybe_crash()
@@ -108,11 +120,15 @@ def live(world: World) -> None:
         world.trouble()
         world.bus.tell(made, AS_OF)
         world.maybe_crash()
+        world.happens_outside()
         world.polls()
     world.bus.tell(portfolio("third", symbols=("AAPL",)), AS_OF)
     world.polls()
 
     check(world.bus, world.brokerage)
+    kinds = Counter(each.kind for each in world.bus.said(LedgerEntry))
+    assert kinds[EntryKind.MANUAL_FILL] == world.by_hand
+    assert kinds[EntryKind.ROUNDING] == 0
     assert all(not each.is_open for each in world.brokerage.book.values())
-    outcomes = Counter((each.plan_id, each.symbol) for each in world.bus.said(LineOutcome))
-    assert outcomes == Counter((made.plan_id, each.symbol) for made in PLANS.values() for each in made.lines)
+    outcomes = Counter((each.plan_id, each.book, each.symbol) for each in world.bus.said(LineOutcome))
+    assert outcomes == Counter((made.plan_id, each.book, each.symbol) for made in PLANS.values() for each in made.lines)

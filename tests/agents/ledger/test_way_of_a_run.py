@@ -16,6 +16,7 @@ from schemas.account import AccountSnapshot
 from schemas.execution import Execution, ExecutionStatus, LineOutcome, Outcome
 from schemas.ledger import Books, BooksStatus, LedgerEntry
 from schemas.order import ExecType, Fill, OrderEvent
+from schemas.run import Mode
 from tests.agents.broker.fake import SILENT, FakeBrokerage, refusal
 from tests.agents.executor.made import ACCOUNT, AS_OF, line, plan, portfolio, run
 from tests.agents.ledger.bus import Bus
@@ -109,7 +110,7 @@ def test_two_runs_go_all_the_way_and_the_books_equal_the_broker(bus: Bus, broker
         "CLEARED",
         "ACCEPTED",
         "ACCEPTED",
-        "SELLS_DONE",
+        "REDUCED",
         "FINISHED",
     ]
     check(bus, brokerage)
@@ -141,6 +142,35 @@ def test_agents_that_start_again_go_on_where_they_were(bus: Bus, brokerage: Fake
     second_run(bus)
     bus.crash(performer(brokerage))
     check(bus, brokerage)
+
+
+def test_what_is_traded_by_hand_between_two_runs_is_owned_by_manual(bus: Bus, brokerage: FakeBrokerage) -> None:
+    first_run(bus)
+    brokerage.trade_by_hand("phone-1", "SELL", "AAPL", "4")
+    brokerage.charge("0.02")
+    second_run(bus)
+
+    assert books_of(bus, "second").status is BooksStatus.READY
+    assert shares(books_of(bus, "second")) == {
+        ("core", "AAPL"): 6,
+        ("manual", "AAPL"): -4,
+        ("trend", "AAPL"): 4,
+        ("trend", "MSFT"): 7,
+    }
+    check(bus, brokerage)
+    assert shares(books_of(bus, "last"))["manual", "AAPL"] == -4
+
+
+def test_orders_of_two_books_are_owned_by_their_books(bus: Bus, brokerage: FakeBrokerage) -> None:
+    bus.tell(portfolio("first", symbols=("AAPL",)), AS_OF)
+    lines = (line("AAPL", {"mine": 6}, book="mine"), line("AAPL", {"yours": 4}, book="yours"))
+    bus.tell(plan(*lines, line("AAPL", {"core": 2}), name="first"), AS_OF)
+    check(bus, brokerage)
+
+    last = books_of(bus, "last")
+    assert shares(last) == {("core", "AAPL"): 2, ("mine", "AAPL"): 6, ("yours", "AAPL"): 4}
+    modes = {each.strategy_id: each.mode for each in last.content.strategies}
+    assert (modes["mine"], modes["yours"], modes["core"]) == (Mode.BOOK, Mode.BOOK, Mode.NETTED)
 
 
 TROUBLES: dict[str, tuple[str, list[Reply | str]]] = {

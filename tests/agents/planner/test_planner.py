@@ -11,9 +11,12 @@ from agents.testing import given
 from schemas.identity import plan_id
 from schemas.ledger import BookDifference, BooksStatus
 from schemas.market import Quote
+from schemas.order import Phase
 from schemas.plan import Action, LineStatus, PlanStatus, Rule
+from schemas.portfolio import Contribution
 from schemas.run import DeadlinePassed
-from tests.agents.planner.accounts import ACCOUNT, AS_OF, RUN, books, by_owner, facts, limits, line, planned, quote
+from tests.agents.planner.accounts import ACCOUNT, AS_OF, RUN, books, by_owner, facts, line, planned, quote
+from tests.made import limits, run_terms
 
 AAPL = quote("AAPL", "99.98", "100.02")
 IBM = quote("IBM", "199.99", "200.01")
@@ -33,16 +36,19 @@ def test_a_wish_becomes_whole_shares_at_the_midpoint_and_money_at_the_offer() ->
     assert facts(bought, "price bid ask") == (100, Decimal("99.98"), Decimal("100.02"))
     assert facts(bought, "quoted_at quote_source") == (AS_OF, "iex")
     assert facts(bought, "action quantity status rule") == (Action.BUY, 505, LineStatus.PLANNED, None)
-    assert facts(bought, "target_value target_quantity delta_quantity") == (50_500, 505, 505)
+    assert facts(bought, "book target_value target_quantity delta_quantity") == ("net", 50_500, 505, 505)
+    assert facts(bought, "reducing_quantity phase account_quantity") == (0, Phase.INCREASING, 0)
     assert facts(bought, "notional intended_value") == (Decimal("50510.10"), 50_500)
     assert facts(plan, "cash_available sells_expected buys_planned") == (90_000, 0, Decimal("50510.10"))
+    assert facts(plan, "trade_value line_count") == (Decimal("50510.10"), 1)
 
 
 def test_a_sale_is_counted_at_the_bid() -> None:
     plan = planned(books(wants={"carry": {}}, holds={"carry": {"AAPL": 7}}, quotes=[AAPL]))
     sold = line(plan, "AAPL")
     assert facts(sold, "action quantity delta_quantity") == (Action.SELL, 7, -7)
-    assert plan.sells_expected == sold.notional == Decimal("699.86")
+    assert plan.sells_expected == sold.notional == plan.trade_value == Decimal("699.86")
+    assert facts(sold, "reducing_quantity phase account_quantity") == (7, Phase.REDUCING, 7)
 
 
 def test_a_fraction_of_a_step_is_left_out_towards_zero() -> None:
@@ -85,7 +91,13 @@ def test_wishes_that_cancel_out_are_crossed_and_nothing_is_ordered() -> None:
     plan = planned(books(wants={"a": {"AAPL": "0.04"}, "b": {}}, holds={"b": {"AAPL": 40}}, quotes=[AAPL]))
     crossed = line(plan, "AAPL")
     assert facts(crossed, "action quantity cross_quantity") == (Action.HOLD, 0, 40)
-    assert facts(crossed, "status rule") == (LineStatus.PLANNED, None)
+    assert facts(crossed, "status rule phase cross_rule cross_deferred_quantity") == (
+        LineStatus.PLANNED,
+        None,
+        None,
+        None,
+        0,
+    )
 
 
 @pytest.mark.parametrize(("bid", "ask"), [(100, 100), ("100.02", "99.98")], ids=["locked", "crossed"])
@@ -95,6 +107,17 @@ def test_without_an_open_quote_only_the_net_trades_and_the_smaller_side_waits(bi
     assert facts(waiting, "quantity cross_quantity status") == (60, 0, LineStatus.PLANNED)
     assert by_owner(waiting, "crossed ordered") == {"a": (0, 60), "b": (0, 0)}
     assert waiting.notional == 60 * max(Decimal(bid), Decimal(ask))
+
+
+def test_a_strategy_that_names_a_symbol_twice_wants_the_sum() -> None:
+    asked = books(wants={"a": {"AAPL": "0.3"}}, quotes=[AAPL])
+    halves = tuple(Contribution(strategy_id="a", weight=Decimal(half)) for half in ("0.1", "0.2"))
+    wanted = asked.content.snapshot.portfolio
+    target = wanted.targets[0].model_copy(update={"contributions": halves})
+    portfolio = wanted.model_copy(update={"targets": (target,)})
+    snapshot = asked.content.snapshot.model_copy(update={"portfolio": portfolio})
+    twice = asked.model_copy(update={"content": asked.content.model_copy(update={"snapshot": snapshot})})
+    assert by_owner(line(planned(twice), "AAPL"), "weight wanted") == {"a": (Decimal("0.3"), 300)}
 
 
 def test_who_could_not_judge_a_symbol_keeps_what_it_holds_of_it() -> None:
@@ -271,20 +294,6 @@ def test_without_equity_every_line_is_blocked_and_nothing_is_sized(equity: str) 
     assert [each.delta_quantity for each in plan.lines] == [0, 0]
 
 
-def test_weights_above_the_maximum_block_the_plan_and_shorts_make_no_room() -> None:
-    held = limits(weight_total_max=Decimal("0.9"))
-    for other in ("0.400000000001", "-0.400000000001"):
-        plan = planned(books(wants={"a": {"AAPL": "0.5", "IBM": other}}, quotes=[AAPL, IBM], held=held))
-        assert facts(plan, "status rule") == (PlanStatus.BLOCKED, Rule.WEIGHT_TOTAL_MAX)
-        assert plan.detail == "expected weights of at most 0.900000000000 together, was 0.900000000001"
-        assert {facts(each, "rule threshold quantity") for each in plan.lines} == {
-            (Rule.WEIGHT_TOTAL_MAX, Decimal("0.9"), 0)
-        }
-        assert line(plan, "AAPL").intended_quantity == 500
-    exactly = books(wants={"a": {"AAPL": "0.5", "IBM": "0.4"}}, quotes=[AAPL, IBM], held=held)
-    assert planned(exactly).status is PlanStatus.READY
-
-
 def test_blocked_books_block_every_line_and_cross_nothing() -> None:
     differences = [BookDifference(item="AAPL", ledger=Decimal(40), broker=Decimal(41))]
     plan = planned(
@@ -300,11 +309,12 @@ def test_blocked_books_block_every_line_and_cross_nothing() -> None:
     )
     assert facts(plan, "status rule") == (PlanStatus.BLOCKED, Rule.BOOKS_DIFFER)
     assert plan.detail.startswith("books differ from the broker; AAPL: books 40")
-    assert [facts(each, "symbol current_quantity status rule") for each in plan.lines] == [
-        ("AAPL", 41, LineStatus.BLOCKED, Rule.BOOKS_DIFFER),
-        ("IBM", 3, LineStatus.BLOCKED, Rule.BOOKS_DIFFER),
+    assert [facts(each, "symbol current_quantity account_quantity status rule") for each in plan.lines] == [
+        ("AAPL", 40, 41, LineStatus.BLOCKED, Rule.BOOKS_DIFFER),
+        ("IBM", 0, 3, LineStatus.BLOCKED, Rule.BOOKS_DIFFER),
     ]
     assert [facts(each, "quantity cross_quantity") for each in plan.lines] == [(0, 0), (0, 0)]
+    assert facts(line(plan, "AAPL"), "cross_deferred_quantity cross_rule") == (40, Rule.BOOKS_DIFFER)
 
 
 def test_a_snapshot_that_failed_is_blocked_books_before_it_is_missing_equity() -> None:
@@ -344,6 +354,6 @@ def test_the_declaration_names_the_decider() -> None:
 
 def test_a_record_of_another_agent_is_a_fault_of_the_wiring() -> None:
     with pytest.raises(TypeError, match="was DeadlinePassed"):
-        given(planner).when(DeadlinePassed(account_id=ACCOUNT, run_id=RUN, deadline_at=AS_OF))
+        given(planner).when(DeadlinePassed(account_id=ACCOUNT, run_id=RUN, deadline_at=AS_OF, terms=run_terms()))
     with pytest.raises(TypeError, match="was Books"):
         given(planner, ONE_BUY)

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from agents.decider import Decider
 from agents.scheduler import decider as scheduler
+from agents.scheduler import refusals
 from agents.scheduler.agent import AGENT
 from agents.scheduler.sessions import FIRST, LAST, is_session, session_date
 from agents.testing import given, through_the_wire
 from schemas.identity import run_id
 from schemas.run import (
     ClockReading,
-    ConflictRule,
     DeadlinePassed,
-    Limits,
     Mode,
+    OverlapPolicy,
     Parameter,
     PartitionPosition,
     Run,
@@ -30,30 +30,21 @@ from schemas.run import (
     RunRequest,
     RunStatus,
     StrategyTerms,
+    SyncRule,
 )
+from tests import made
 
 ACCOUNT = "paper-1"
 FRIDAY = datetime(2012, 6, 1, 15, 55, tzinfo=UTC)
-LIMITS = Limits(
-    trade_value_min=Decimal(50),
-    quantity_step=Decimal(1),
-    weight_total_max=Decimal(1),
-    cash_reserve=Decimal("0.02"),
-    quote_age_max_s=60,
-)
 
 
 def strategy(name: str = "momentum-us", allocation: str = "0.5", **changed: Any) -> StrategyTerms:
     terms: dict[str, Any] = {
-        "strategy_id": name,
         "kind": "momentum",
-        "mode": Mode.NETTED,
         "allocation": Decimal(allocation),
-        "priority": 1,
-        "symbols": ("AAPL", "IBM"),
         "parameters": (Parameter(name="n", value="1"), Parameter(name="window", value="20")),
     }
-    return StrategyTerms(**{**terms, **changed})
+    return made.strategy(name, **{**terms, **changed})
 
 
 def request(as_of: datetime = FRIDAY, name: str = "daily", **changed: Any) -> RunRequest:
@@ -64,8 +55,8 @@ def request(as_of: datetime = FRIDAY, name: str = "daily", **changed: Any) -> Ru
         "requested_by": "operator",
         "as_of": as_of,
         "strategies": (strategy(),),
-        "limits": LIMITS,
-        "conflict_rule": ConflictRule.SUM,
+        "limits": made.limits(),
+        "rules": made.rules(),
         "valid_until": as_of + timedelta(hours=1),
         "deadline_at": as_of + timedelta(minutes=5),
         "bars_until": (PartitionPosition(partition=0, next_offset=700),),
@@ -75,7 +66,13 @@ def request(as_of: datetime = FRIDAY, name: str = "daily", **changed: Any) -> Ru
 
 def reading(asked: RunRequest, seconds_after_as_of: float) -> ClockReading:
     read_at = asked.as_of + timedelta(seconds=seconds_after_as_of)
-    return ClockReading(account_id=ACCOUNT, run_id=asked.run_id, read_at=read_at)
+    due_at = asked.deadline_at or asked.as_of
+    return ClockReading(account_id=ACCOUNT, run_id=asked.run_id, due_at=due_at, read_at=read_at)
+
+
+def passed(run: Run) -> DeadlinePassed:
+    assert run.terms.deadline_at is not None
+    return DeadlinePassed(account_id=ACCOUNT, run_id=run.run_id, deadline_at=run.terms.deadline_at, terms=run.terms)
 
 
 def judged(asked: RunRequest) -> Run:
@@ -87,10 +84,11 @@ def judged(asked: RunRequest) -> Run:
 def test_a_request_becomes_a_run_that_carries_the_whole_configuration() -> None:
     asked = request()
     run = judged(asked)
-    assert (run.status, run.refusal, run.detail) == (RunStatus.REQUESTED, None, "")
+    assert (run.status, run.refusal, run.detail, run.warnings) == (RunStatus.REQUESTED, None, "", ())
     assert run.terms.model_dump() == {name: getattr(asked, name) for name in type(run.terms).model_fields} | {
         "strategies": tuple(each.model_dump() for each in asked.strategies),
         "limits": asked.limits.model_dump(),
+        "rules": asked.rules.model_dump(),
         "bars_until": tuple(each.model_dump() for each in asked.bars_until),
     }
 
@@ -100,13 +98,13 @@ def test_asking_twice_is_asking_once() -> None:
 
 
 def test_a_refused_request_is_refused_once() -> None:
-    given(scheduler).when(request(strategies=())).when(request(strategies=())).then()
+    twice = request(strategies=(strategy("net"),))
+    given(scheduler).when(twice).when(twice).then()
 
 
 @pytest.mark.parametrize(
     ("changed", "refusal", "detail"),
     [
-        pytest.param({"strategies": ()}, RunRefusal.NO_STRATEGIES, "was 0", id="nobody"),
         pytest.param(
             {"strategies": (strategy("a"), strategy("b"), strategy("a"))},
             RunRefusal.DUPLICATE_STRATEGY,
@@ -114,7 +112,10 @@ def test_a_refused_request_is_refused_once() -> None:
             id="one name twice",
         ),
         pytest.param(
-            {"strategies": (strategy("system"),)}, RunRefusal.DUPLICATE_STRATEGY, "ledger", id="ledger's name"
+            {"strategies": (strategy("system", mode=Mode.BOOK),)},
+            RunRefusal.RESERVED_NAME,
+            "expected mode NETTED of 'system', which has no book of its own, was BOOK",
+            id="system with a book",
         ),
         pytest.param(
             {"strategies": (strategy("a", "0.7"), strategy("b", "0.300000000001"))},
@@ -129,10 +130,55 @@ def test_a_refused_request_is_refused_once() -> None:
             id="deadline in the past",
         ),
         pytest.param(
-            {"strategies": (strategy("a", "0.1"), strategy("b", "0.1", mode=Mode.BOOK))},
-            RunRefusal.MODE_NOT_OFFERED,
-            "expected mode NETTED, was BOOK of 'b'",
-            id="a book of its own",
+            {"strategies": (strategy("a", "0.98"),), "rules": made.rules(is_full_allocation_required=True)},
+            RunRefusal.ALLOCATION_NOT_FULL,
+            "expected allocations of 1 together, give or take 0.01, was 0.98",
+            id="less than the whole",
+        ),
+        pytest.param(
+            {"rules": made.rules(sync_rule=SyncRule.QUORUM)},
+            RunRefusal.QUORUM_NOT_POSSIBLE,
+            "expected a quorum from 1 to the number of strategies, which is 1, was None",
+            id="a quorum of nobody knows how many",
+        ),
+        pytest.param(
+            {"rules": made.rules(sync_rule=SyncRule.QUORUM, quorum=2)},
+            RunRefusal.QUORUM_NOT_POSSIBLE,
+            "which is 1, was 2",
+            id="a quorum of more than there are",
+        ),
+        pytest.param(
+            {"strategies": (), "rules": made.rules(sync_rule=SyncRule.QUORUM, quorum=1)},
+            RunRefusal.QUORUM_NOT_POSSIBLE,
+            "which is 0, was 1",
+            id="a quorum of nobody",
+        ),
+        pytest.param(
+            {"rules": made.rules(quorum=1)},
+            RunRefusal.QUORUM_NOT_POSSIBLE,
+            "expected no quorum with sync rule ALL, was 1",
+            id="a quorum that is not asked for",
+        ),
+        pytest.param(
+            {
+                "strategies": (strategy("b", "0.1", symbols=("IBM", "MSFT")), strategy("a", "0.1", mode=Mode.BOOK)),
+                "rules": made.rules(overlap_policy=OverlapPolicy.FORBID),
+            },
+            RunRefusal.OVERLAP_FORBIDDEN,
+            "expected every symbol of one strategy only, was IBM of a, b",
+            id="one symbol of two",
+        ),
+        pytest.param(
+            {"rules": made.rules(sync_rule=SyncRule.DEADLINE), "deadline_at": None},
+            RunRefusal.DEADLINE_MISSING,
+            "expected a deadline with sync rule DEADLINE, was none",
+            id="no deadline to wait for",
+        ),
+        pytest.param(
+            {"rules": made.rules(sync_rule=SyncRule.QUORUM, quorum=1), "deadline_at": None},
+            RunRefusal.DEADLINE_MISSING,
+            "QUORUM",
+            id="a quorum that may be waited for without end",
         ),
     ],
 )
@@ -142,6 +188,51 @@ def test_a_request_that_cannot_be_run_is_refused_with_its_reason(
     run = judged(request(**changed))
     assert (run.status, run.refusal) == (RunStatus.REFUSED, refusal)
     assert detail in run.detail
+
+
+@pytest.mark.parametrize("name", ["street", "manual", "net", "alch"])
+def test_a_name_that_means_somebody_else_is_refused(name: str) -> None:
+    run = judged(request(strategies=(strategy(name),)))
+    assert run.refusal is RunRefusal.RESERVED_NAME
+    assert run.detail.startswith(f"expected a name of the strategy's own, was '{name}': ")
+
+
+def test_system_is_a_strategy_for_trades_of_the_account_itself() -> None:
+    assert judged(request(strategies=(strategy("system"),))).status is RunStatus.REQUESTED
+
+
+def test_a_run_may_have_no_strategies_at_all() -> None:
+    assert judged(request(strategies=())).status is RunStatus.REQUESTED
+
+
+@pytest.mark.parametrize("allocation", ["0.99", "1"])
+def test_nearly_the_whole_is_the_whole(allocation: str) -> None:
+    asked = request(strategies=(strategy("a", allocation),), rules=made.rules(is_full_allocation_required=True))
+    assert judged(asked).status is RunStatus.REQUESTED
+
+
+def test_a_quorum_of_all_is_possible() -> None:
+    assert judged(request(rules=made.rules(sync_rule=SyncRule.QUORUM, quorum=1))).status is RunStatus.REQUESTED
+
+
+SHARED = (strategy("b", "0.1", symbols=("MSFT", "IBM")), strategy("a", "0.1"), strategy("c", "0.1", symbols=("IBM",)))
+
+
+def test_symbols_that_several_name_are_warned_of_by_name() -> None:
+    run = judged(request(strategies=SHARED, rules=made.rules(overlap_policy=OverlapPolicy.WARN)))
+    assert (run.status, run.warnings) == (RunStatus.REQUESTED, ("IBM is named by a, b, c",))
+
+
+def test_nobody_is_warned_where_sharing_is_allowed_or_the_run_is_refused() -> None:
+    assert judged(request(strategies=SHARED)).warnings == ()
+    refused = judged(
+        request(strategies=(*SHARED, strategy("net", "0")), rules=made.rules(overlap_policy=OverlapPolicy.WARN))
+    )
+    assert (refused.refusal, refused.warnings) == (RunRefusal.RESERVED_NAME, ())
+
+
+def test_the_checks_are_made_in_the_order_of_the_reasons() -> None:
+    assert [refusal for refusal, _ in refusals.CHECKS] == list(RunRefusal)[1:]
 
 
 def test_the_whole_may_be_allocated_and_a_deadline_may_be_the_as_of_itself() -> None:
@@ -213,18 +304,22 @@ def test_a_run_id_that_is_not_derived_from_the_request_is_refused_before_all_els
 def test_a_request_under_the_id_of_another_run_changes_nothing_for_that_run() -> None:
     right, foreign = request(), request(request_id="weekly")
     refused, run = judged(foreign), judged(right)
-    passed = DeadlinePassed(account_id=ACCOUNT, run_id=right.run_id, deadline_at=FRIDAY + timedelta(minutes=5))
 
     story = given(scheduler).when(foreign).then(refused).when(right).then(run)
-    story.when(foreign).then(refused).when(right).then().when(reading(right, 300)).then(passed)
+    story.when(foreign).then(refused).when(right).then().when(reading(right, 300)).then(passed(run))
 
 
 def test_a_deadline_is_said_once_when_the_clock_has_reached_it() -> None:
     asked = request()
-    passed = DeadlinePassed(account_id=ACCOUNT, run_id=asked.run_id, deadline_at=asked.as_of + timedelta(minutes=5))
     story = given(scheduler).when(asked)
     story.when(reading(asked, 299.999999)).then()
-    story.when(reading(asked, 300)).then(passed).when(reading(asked, 301)).then()
+    story.when(reading(asked, 300)).then(passed(judged(asked))).when(reading(asked, 301)).then()
+
+
+def test_a_deadline_carries_the_terms_of_its_run_also_after_a_restart() -> None:
+    run = judged(request(strategies=()))
+    given(scheduler, run).when(reading(request(), 300)).then(passed(run))
+    given(scheduler, run, passed(run)).when(reading(request(), 300)).then()
 
 
 def test_a_run_without_a_deadline_is_waited_for_without_end() -> None:
@@ -233,7 +328,7 @@ def test_a_run_without_a_deadline_is_waited_for_without_end() -> None:
 
 
 def test_refused_and_unknown_runs_have_no_deadline() -> None:
-    refused, unknown = request(strategies=()), request(name="never asked")
+    refused, unknown = request(strategies=(strategy("net"),)), request(name="never asked")
     given(scheduler).when(refused).when(reading(refused, 400)).then().when(reading(unknown, 400)).then()
 
 
@@ -266,7 +361,7 @@ def test_the_declaration_names_the_decider() -> None:
 
 def test_a_record_of_another_agent_is_a_fault_of_the_wiring() -> None:
     with pytest.raises(TypeError, match="was DeadlinePassed"):
-        given(scheduler).when(DeadlinePassed(account_id=ACCOUNT, run_id=request().run_id, deadline_at=FRIDAY))
+        given(scheduler).when(passed(judged(request())))
     with pytest.raises(TypeError, match="was RunRequest"):
         given(scheduler, request())
 

@@ -7,62 +7,40 @@ from decimal import Decimal
 from agents.strategist.bars import BarsSlice, BarsView
 from schemas.identity import run_id
 from schemas.market import Bar
-from schemas.run import (
-    ConflictRule,
-    Limits,
-    Mode,
-    Parameter,
-    PartitionPosition,
-    Run,
-    RunRefusal,
-    RunStatus,
-    RunTerms,
-    StrategyTerms,
-)
+from schemas.run import Parameter, PartitionPosition, Run, RunRefusal, RunStatus, StrategyTerms
+from tests import made
 
 ACCOUNT = "paper-1"
 AS_OF = datetime(2012, 6, 1, 20, 30, tzinfo=UTC)
 TODAY = date(2012, 6, 1)
-LIMITS = Limits(
-    trade_value_min=Decimal(50),
-    quantity_step=Decimal(1),
-    weight_total_max=Decimal(1),
-    cash_reserve=Decimal(0),
-    quote_age_max_s=60,
-)
 
 
 def strategy(
     name: str, kind: str, symbols: Iterable[str] = ("AAPL", "IBM", "MSFT"), **settings: object
 ) -> StrategyTerms:
-    return StrategyTerms(
-        strategy_id=name,
+    return made.strategy(
+        name,
         kind=kind,
-        mode=Mode.NETTED,
-        allocation=Decimal("0.5"),
-        priority=1,
         symbols=tuple(symbols),
         parameters=tuple(Parameter(name=key, value=str(settings[key])) for key in sorted(settings)),
     )
 
 
 def run(*strategies: StrategyTerms, until: int = 10**6, as_of: datetime = AS_OF, refused: bool = False) -> Run:
-    terms = RunTerms(
+    terms = made.run_terms(
         run_id=run_id(ACCOUNT, as_of, "daily"),
         as_of=as_of,
         strategies=strategies,
-        limits=LIMITS,
-        conflict_rule=ConflictRule.SUM,
         valid_until=as_of + timedelta(hours=1),
-        deadline_at=None,
         bars_until=(PartitionPosition(partition=0, next_offset=until),),
     )
     return Run(
         account_id=ACCOUNT,
         run_id=terms.run_id,
         status=RunStatus.REFUSED if refused else RunStatus.REQUESTED,
-        refusal=RunRefusal.NO_STRATEGIES if refused else None,
+        refusal=RunRefusal.NOT_A_SESSION if refused else None,
         detail="",
+        warnings=(),
         terms=terms,
     )
 

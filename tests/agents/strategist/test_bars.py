@@ -91,7 +91,7 @@ def test_the_hash_speaks_of_symbol_session_and_both_closes() -> None:
 
 
 def test_a_record_that_is_no_bar_is_named_with_its_place() -> None:
-    passed = DeadlinePassed(account_id="paper-1", run_id=run().run_id, deadline_at=AS_OF)
+    passed = DeadlinePassed(account_id="paper-1", run_id=run().run_id, deadline_at=AS_OF, terms=run().terms)
     with pytest.raises(TypeError, match=r"bars\.v1/2/7, was DeadlinePassed"):
         BarsView().add(2, 7, passed)
 

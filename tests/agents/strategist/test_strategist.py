@@ -22,6 +22,7 @@ FALLING = history("MSFT", 40, 38, 36)
 VIEW = view_of(RISING, FLAT, FALLING)
 BUY_AAPL = strategy("fixed", "fixed-weights", AAPL="0.5")
 TOP_ONE = strategy("momentum", "momentum", window=2, n=1)
+READING = ClockReading(account_id=ACCOUNT, run_id=run().run_id, due_at=AS_OF, read_at=AS_OF)
 
 
 def ask(asked: Run, view: BarsView = VIEW, past: Story | None = None) -> Story:
@@ -50,6 +51,10 @@ def test_every_strategy_of_a_run_speaks_in_one_decision_in_the_order_of_the_term
 
 def test_a_run_is_signalled_once() -> None:
     ask(run(BUY_AAPL), past=ask(run(BUY_AAPL))).then()
+
+
+def test_a_run_without_strategies_has_no_signals() -> None:
+    ask(run()).then()
 
 
 def test_a_refused_run_is_not_signalled_and_sees_no_bars() -> None:
@@ -181,7 +186,7 @@ def test_a_run_without_its_bars_is_a_fault_of_the_wiring() -> None:
     with pytest.raises(TypeError, match="as a view, was None"):
         given(strategist).when(run(BUY_AAPL))
     with pytest.raises(TypeError, match="was ClockReading"):
-        given(strategist).when(ClockReading(account_id=ACCOUNT, run_id=run().run_id, read_at=AS_OF), view=all_of(VIEW))
+        given(strategist).when(READING, view=all_of(VIEW))
     with pytest.raises(TypeError, match="was Run"):
         given(strategist, run(BUY_AAPL))
 
@@ -194,4 +199,4 @@ def test_the_declaration_names_the_decider_and_its_view() -> None:
     assert isinstance(AGENT.view.empty(), BarsView)
     assert AGENT.view.bound(run(until=7))[0].next_offset == 7
     with pytest.raises(TypeError, match="was ClockReading"):
-        AGENT.view.bound(ClockReading(account_id=ACCOUNT, run_id=run().run_id, read_at=AS_OF))
+        AGENT.view.bound(READING)

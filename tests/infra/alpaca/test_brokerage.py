@@ -284,3 +284,52 @@ def test_a_day_order_expires_at_an_early_close(
     control.set_clock(day_before_christmas.replace(hour=18))
 
     assert said(brokerage.order_by_client_id("a"))["status"] == "expired"
+
+
+def test_an_order_placed_by_hand_is_read_by_the_brokers_id(
+    brokerage: AlpacaBrokerage, control: SimulatorControl
+) -> None:
+    control.place_order("buy", "AAPL", "3")
+    (fill,) = said(brokerage.fill_activities(None))
+
+    found = said(brokerage.order_by_broker_id(fill["order_id"]))
+    assert (found["id"], found["filled_qty"], bool(found["client_order_id"])) == (fill["order_id"], "3", True)
+    assert (fill["symbol"], fill["side"], fill["qty"], fill["price"]) == ("AAPL", "buy", "3", "101")
+
+
+@pytest.mark.parametrize("order_id", ["5680c4bc-9ac1-4a12-a44c-df427ba53032", "../account"])
+def test_an_order_the_broker_does_not_know_is_not_found(brokerage: AlpacaBrokerage, order_id: str) -> None:
+    assert said(brokerage.order_by_broker_id(order_id), 404)["code"] == 40410000
+
+
+def test_an_asset_says_whether_it_can_be_traded(brokerage: AlpacaBrokerage, control: SimulatorControl) -> None:
+    asset = said(brokerage.asset("BRK.B"))
+    assert (asset["symbol"], asset["status"], asset["tradable"]) == ("BRK.B", "active", True)
+    assert said(brokerage.asset(asset["id"]), 404)["code"] == 40410000
+
+    control.list_asset("BRK.B", "inactive", tradable=False, fractionable=False)
+    asset = said(brokerage.asset("BRK.B"))
+    assert (asset["status"], asset["tradable"], asset["fractionable"]) == ("inactive", False, False)
+    assert said(brokerage.asset(asset["id"])) == asset
+    control.list_asset("BRK.B", None)
+    assert said(brokerage.asset("BRK.B"), 404) == {"code": 40410000, "message": "asset not found for BRK.B"}
+
+
+@pytest.mark.parametrize("symbol", ["no such", "../account", "BTC/USD?x"])
+def test_what_is_no_symbol_is_no_asset(brokerage: AlpacaBrokerage, symbol: str) -> None:
+    assert said(brokerage.asset(symbol), 404)["code"] == 40410000
+
+
+def test_the_account_says_what_is_bound_and_what_can_be_spent(
+    brokerage: AlpacaBrokerage, control: SimulatorControl, order: MakeOrder
+) -> None:
+    control.reset(partial_rate=0, multiplier=2)
+    control.set_quote("AAPL", "100", "100")
+    said(brokerage.submit(order("a", qty="100")))
+
+    account = said(brokerage.account())
+    assert (account["initial_margin"], account["maintenance_margin"], account["buying_power"]) == (
+        "5000",
+        "3000",
+        "190000",
+    )

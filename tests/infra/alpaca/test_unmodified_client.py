@@ -10,7 +10,7 @@ from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.data.requests import StockLatestQuoteRequest
 from alpaca.trading.client import TradingClient
 from alpaca.trading.enums import OrderSide, OrderStatus, QueryOrderStatus, TimeInForce
-from alpaca.trading.models import Clock, Order, Position, TradeAccount, TradeUpdate
+from alpaca.trading.models import Asset, Clock, Order, Position, TradeAccount, TradeUpdate
 from alpaca.trading.requests import GetOrdersRequest, LimitOrderRequest, MarketOrderRequest
 from alpaca.trading.stream import TradingStream
 
@@ -46,6 +46,12 @@ def test_an_order_makes_a_position(client: TradingClient) -> None:
     assert [position.qty for position in positions if isinstance(position, Position)] == ["2"]
     assert isinstance(client.get_open_position("AAPL"), Position)
     assert account.cash == "99798"
+
+
+def test_an_asset_is_read(client: TradingClient) -> None:
+    asset = client.get_asset("AAPL")
+    assert isinstance(asset, Asset)
+    assert (asset.symbol, asset.tradable, asset.fractionable) == ("AAPL", True, True)
 
 
 def test_open_orders_are_listed_and_canceled(client: TradingClient) -> None:

@@ -17,6 +17,7 @@ from infra.registry import client
 from schemas.identity import derived
 from schemas.record import Envelope
 from schemas.run import DeadlinePassed
+from tests.made import run_terms
 from topics.codec import encode
 from topics.registry import BY_RECORD
 from topics.schema_lock import registered
@@ -79,7 +80,7 @@ def test_confluents_own_client_reads_our_bytes_with_the_schema_of_the_registry(r
     envelope = Envelope(
         event_id=derived("event"), correlation_id=derived("run"), causation_id=derived("cause"), occurred_at=NOON
     )
-    record = DeadlinePassed(account_id="PA3XYZ", run_id=derived("run"), deadline_at=NOON)
+    record = DeadlinePassed(account_id="PA3XYZ", run_id=derived("run"), deadline_at=NOON, terms=run_terms())
     value = encode(BY_RECORD[DeadlinePassed], envelope, record)
 
     with SchemaRegistryClient({"url": registry}) as confluents:

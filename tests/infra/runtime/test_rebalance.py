@@ -1,5 +1,6 @@
 """Partitions move between workers, in order and by force; each has one author at a time."""
 
+import random
 import signal
 
 import pytest
@@ -75,4 +76,27 @@ def test_a_second_process_of_the_same_instance_replaces_the_first(bench: Bench) 
     bench.judged(second)
     assert second.stop() == 0
     assert bench.said() == undisturbed(fed)
+    bench.check()
+
+
+@pytest.mark.storm
+def test_a_storm_of_workers_that_join_leave_and_vanish_loses_and_doubles_nothing(bench: Bench) -> None:
+    chance = random.Random(20)
+    busy = {"TOY_SLOW_S": "0.001", "TOY_FAUST_DELAY_S": "0.05", **DYNAMIC}
+    records = list(inputs(1500))
+    bench.make_topics(4)
+    workers = [bench.worker(**busy)]
+    for start in range(0, len(records), 100):
+        for partition in range(4):
+            bench.feed(records[start : start + 100], partition, salt=str(partition))
+        if len(workers) < 3 and chance.random() < 0.6:
+            workers.append(bench.worker(**busy))
+        elif len(workers) > 1:
+            leaving = workers.pop(chance.randrange(len(workers)))
+            assert leaving.stop() == 0 if chance.random() < 0.5 else leaving.kill() < 0
+        workers[0].process.join(chance.uniform(0, 1.5))
+    for worker in workers[1:]:
+        assert worker.stop() == 0
+    bench.judged(workers[0])
+    assert workers[0].stop() == 0
     bench.check()

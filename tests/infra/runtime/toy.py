@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
@@ -18,7 +17,8 @@ from agents.declaration import Agent
 from infra.errors import TapeError
 from schemas.identity import derived
 from schemas.record import Envelope, Record
-from schemas.run import ClockReading, ConflictRule, DeadlinePassed, Limits, Run, RunRequest, RunStatus, RunTerms
+from schemas.run import ClockReading, DeadlinePassed, Run, RunRequest, RunStatus
+from tests.made import limits, rules, run_terms
 from topics.codec import encode
 from topics.registry import BY_RECORD
 from topics.wire import Outgoing, identity_headers, sealed
@@ -48,11 +48,11 @@ class Toy:
                 return []
             run = _run(record, f"decision {state.decided + 1}")
             if state.decided % 4 == 3:
-                return [run, DeadlinePassed(account_id="toy", run_id=record.run_id, deadline_at=record.as_of)]
+                return [run, _passed(record.run_id, record.as_of)]
             return [run]
         if isinstance(record, ClockReading) and record.run_id in state.runs:
             at = START + timedelta(seconds=state.decided)
-            return [DeadlinePassed(account_id="toy", run_id=record.run_id, deadline_at=at)]
+            return [_passed(record.run_id, at)]
         return []
 
     def evolve(self, state: State, record: Record) -> State:
@@ -76,14 +76,8 @@ def request(number: int, name: str = "run") -> RunRequest:
         requested_by="test",
         as_of=as_of,
         strategies=(),
-        limits=Limits(
-            trade_value_min=Decimal(0),
-            quantity_step=Decimal(1),
-            weight_total_max=Decimal(1),
-            cash_reserve=Decimal(0),
-            quote_age_max_s=1,
-        ),
-        conflict_rule=ConflictRule.SUM,
+        limits=limits(),
+        rules=rules(),
         valid_until=as_of,
         deadline_at=None,
         bars_until=(),
@@ -92,7 +86,7 @@ def request(number: int, name: str = "run") -> RunRequest:
 
 def reading(number: int) -> ClockReading:
     """Return a clock reading about the number-th run."""
-    return ClockReading(account_id="toy", run_id=derived("toy-run", number), read_at=START)
+    return ClockReading(account_id="toy", run_id=derived("toy-run", number), due_at=START, read_at=START)
 
 
 def from_outside(record: Record, partition: int = 0, salt: str = "") -> Outgoing:
@@ -115,19 +109,25 @@ def inputs(count: int) -> Iterable[Record]:
 
 
 def _run(record: RunRequest, detail: str) -> Run:
-    terms = RunTerms(
+    terms = run_terms(
         run_id=record.run_id,
         as_of=record.as_of,
         strategies=(),
-        limits=record.limits,
-        conflict_rule=record.conflict_rule,
         valid_until=record.valid_until,
-        deadline_at=None,
-        bars_until=(),
     )
     return Run(
-        account_id="toy", run_id=record.run_id, status=RunStatus.REQUESTED, refusal=None, detail=detail, terms=terms
+        account_id="toy",
+        run_id=record.run_id,
+        status=RunStatus.REQUESTED,
+        refusal=None,
+        detail=detail,
+        warnings=(),
+        terms=terms,
     )
+
+
+def _passed(run_id: UUID, at: datetime) -> DeadlinePassed:
+    return DeadlinePassed(account_id="toy", run_id=run_id, deadline_at=at, terms=run_terms(run_id=run_id))
 
 
 def _misbehave(request_id: str) -> None:

@@ -145,6 +145,28 @@ def test_positions_are_as_specified(busy: ACCOUNT, trading: Specification) -> No
     assert positions[0]["qty_available"] == "6.5"
 
 
+def test_shorts_are_as_specified(open_account: Callable[..., ACCOUNT], trading: Specification) -> None:
+    account = open_account(multiplier=2)
+    account.quote("AAPL", "100", "101")
+    account.post("short", "sell", "10")
+    position = render.position(account.engine.book, "AAPL", simulated_id)
+
+    assert trading.problems(position, "Position") == []
+    assert trading.problems(render.account(account.engine.book, simulated_id), "Account") == []
+    assert position["side"] == "short"
+
+
+@pytest.mark.parametrize("listed", [None, ("active", True, True), ("inactive", False, False)])
+def test_assets_are_as_specified(busy: ACCOUNT, trading: Specification, listed: tuple[Any, ...] | None) -> None:
+    if listed is not None:
+        busy.engine.list_asset("AAPL", *listed)
+    asset = render.asset(busy.engine.book, "AAPL", simulated_id)
+
+    assert asset is not None
+    assert trading.problems(asset, "Assets") == []
+    assert set(asset) - {"easy_to_borrow"} <= set(trading.schema("Assets")["properties"])
+
+
 def test_activities_are_as_specified(busy: ACCOUNT, trading: Specification) -> None:
     rows = [render.activity(item, simulated_id) for item in busy.engine.book.activities]
 

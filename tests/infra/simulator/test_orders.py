@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from infra.simulator.events import Hold
+from infra.simulator.margin import buying_power
 from infra.simulator.rules import RefusalError
 from infra.simulator.settings import START_OF_TIME
 
@@ -119,7 +120,7 @@ def test_an_order_can_be_canceled_after_a_part_of_it_was_filled(account: ACCOUNT
     order = account.engine.order(order_id)
     assert (order.status, order.filled_qty, order.leaves_qty) == ("canceled", 5, 0)
     assert events(account) == ["new", "partial_fill", "canceled"]
-    assert account.engine.book.buying_power() == account.engine.book.cash == Decimal(100_000) - 5 * 101
+    assert buying_power(account.engine.book) == account.engine.book.cash == Decimal(100_000) - 5 * 101
 
 
 def test_an_order_may_be_rejected_after_it_was_accepted(account: ACCOUNT) -> None:

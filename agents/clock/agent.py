@@ -1,0 +1,5 @@
+"""The clock's declaration: it performs, and decides nothing. The composition root gives it its performer."""
+
+from agents.declaration import Agent
+
+AGENT = Agent("clock", performs=True)

@@ -1,0 +1,133 @@
+"""How a plan line ends: one outcome from all of its legs.
+
+Only what was executed at the broker makes a line FILLED or PARTLY_FILLED; a cross that stood is named beside whatever
+became of the order. Of a line with two orders the last one's end counts when nothing was executed.
+"""
+
+from decimal import Decimal
+from uuid import UUID
+
+from agents.executor.lines import CROSS_LEG, INCREASING_LEG, REDUCING_LEG, ZERO, has_leg, would_work
+from agents.executor.progress import LegEnded
+from schemas.execution import LineOutcome, LineUnderWay, Outcome
+from schemas.order import OrderEvent, OrdStatus
+from schemas.plan import LineStatus, Plan, PlanLine, PlanStatus
+
+ENDS = {
+    OrdStatus.FILLED: Outcome.FILLED,
+    OrdStatus.CANCELED: Outcome.CANCELED,
+    OrdStatus.REJECTED: Outcome.REJECTED,
+    OrdStatus.EXPIRED: Outcome.EXPIRED,
+}
+
+
+def idle_outcome(plan: Plan, line: PlanLine) -> LineOutcome:
+    """Return the outcome of a line of which nothing is crossed or ordered: its own rule's, else the plan's."""
+    is_stopped_by_plan = plan.status is PlanStatus.BLOCKED and (line.status is LineStatus.PLANNED or would_work(line))
+    own = Outcome.SUPPRESSED if line.status is LineStatus.PLANNED else Outcome(line.status.value)
+    return _outcome((plan.account_id, plan.plan_id, plan.run_id), line.book, line.symbol).model_copy(
+        update={
+            "outcome": Outcome.BLOCKED if is_stopped_by_plan else own,
+            "rule": plan.rule if is_stopped_by_plan else line.rule,
+            "threshold": None if is_stopped_by_plan else line.threshold,
+            "intended_value": line.intended_value,
+            "reason": plan.detail if is_stopped_by_plan else "",
+        }
+    )
+
+
+def late_outcome(plan: Plan, line: PlanLine, reason: str) -> LineOutcome:
+    """Return the outcome of a line whose plan came after its run was superseded."""
+    return idle_outcome(plan, line).model_copy(update={"outcome": Outcome.SUPERSEDED, "reason": reason})
+
+
+def ended_outcome(
+    place: tuple[str, UUID, UUID],
+    line: LineUnderWay,
+    legs: tuple[LegEnded, ...],
+    event: OrderEvent,
+    superseded_by: UUID | None,
+) -> LineOutcome:
+    """Return the outcome of a line whose last leg has ended with `event`; `place` is account, plan and run.
+
+    `legs` are all that were sent, this last one included.
+    """
+    outcome, reason = _how(line, legs, event), _reason(line, event)
+    if superseded_by is not None and outcome is Outcome.CANCELED:
+        outcome, reason = Outcome.SUPERSEDED, f"superseded by run {superseded_by}"
+    return _of_line(place, line, legs).model_copy(update={"outcome": outcome, "reason": reason})
+
+
+def unsent_outcome(
+    place: tuple[str, UUID, UUID], line: LineUnderWay, legs: tuple[LegEnded, ...], by: UUID
+) -> LineOutcome:
+    """Return the outcome of a line of which something was not sent before its run was superseded."""
+    found = _of_line(place, line, legs)
+    outcome = Outcome.PARTLY_FILLED if found.cum_qty else Outcome.SUPERSEDED
+    rest = f"the last {_plain(line.order_qty - found.order_qty)}" if found.order_qty else "it"
+    reason = f"superseded by run {by} before {rest} was sent"
+    return found.model_copy(update={"outcome": outcome, "reason": reason})
+
+
+def _how(line: LineUnderWay, legs: tuple[LegEnded, ...], event: OrderEvent) -> Outcome:
+    if event.order.leg == CROSS_LEG:
+        if line.status is not LineStatus.PLANNED:
+            return Outcome(line.status.value)
+        return Outcome.CROSSED if event.cum_qty else ENDS[event.ord_status]
+    executed = _executed(legs)
+    if executed == line.order_qty:
+        return Outcome.FILLED
+    return Outcome.PARTLY_FILLED if executed else ENDS[event.ord_status]
+
+
+def _reason(line: LineUnderWay, event: OrderEvent) -> str:
+    if event.order.leg != REDUCING_LEG or not has_leg(line, INCREASING_LEG):
+        return event.reason
+    left = (
+        f"its increasing order of {_plain(line.order_qty - line.reducing_qty)} was not sent: the reducing one ended"
+        f" {event.ord_status} with {_plain(event.cum_qty)} of {_plain(line.reducing_qty)}"
+    )
+    return f"{event.reason}; {left}" if event.reason else left
+
+
+def _plain(quantity: Decimal) -> str:
+    return format(quantity.normalize(), "f")
+
+
+def _executed(legs: tuple[LegEnded, ...]) -> Decimal:
+    return sum((each.cum_qty for each in legs if each.leg != CROSS_LEG), ZERO)
+
+
+def _of_line(place: tuple[str, UUID, UUID], line: LineUnderWay, legs: tuple[LegEnded, ...]) -> LineOutcome:
+    orders = [each for each in legs if each.leg != CROSS_LEG]
+    return _outcome(place, line.book, line.symbol).model_copy(
+        update={
+            "rule": line.rule,
+            "threshold": line.threshold,
+            "intended_value": line.intended_value,
+            "client_order_ids": tuple(each.client_order_id for each in orders),
+            "order_qty": sum((each.order_qty for each in orders), ZERO),
+            "cum_qty": _executed(legs),
+            "cross_quantity": sum((each.cum_qty for each in legs if each.leg == CROSS_LEG), ZERO),
+        }
+    )
+
+
+def _outcome(place: tuple[str, UUID, UUID], book: str, symbol: str) -> LineOutcome:
+    account_id, plan_id, run_id = place
+    return LineOutcome(
+        account_id=account_id,
+        plan_id=plan_id,
+        run_id=run_id,
+        book=book,
+        symbol=symbol,
+        outcome=Outcome.SUPERSEDED,
+        rule=None,
+        threshold=None,
+        intended_value=ZERO,
+        client_order_ids=(),
+        order_qty=ZERO,
+        cum_qty=ZERO,
+        cross_quantity=ZERO,
+        reason="",
+    )

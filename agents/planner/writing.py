@@ -1,0 +1,140 @@
+"""The plan as a record: integer units become the numbers of the schema, and every line says what was done and why.
+
+The models of lines and contributions are built without being validated: a plan of 500 symbols and 20 strategies has
+10,000 contributions, and validating takes 110 ms of them, pydantic's own `model_construct` 50. All values are sums of
+quantities, or a quantity times a price, so they fit their scales; tests validate them, and the encoder checks again.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from itertools import repeat
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from agents.planner.lines import Line
+from agents.planner.units import ZERO, as_money, as_quantities, as_quantity, rounded_part_of
+from schemas.order import Phase
+from schemas.plan import LineContribution, PlanLine
+from schemas.quantities import CONTEXT
+from schemas.record import Value
+
+SLOTS = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+Model = TypeVar("Model", bound=Value)
+
+
+def _builder(model: type[Model]) -> Callable[[Sequence[dict[str, Any]]], tuple[Model, ...]]:
+    """Return what makes models of all their fields, each as `model_construct` does, in a tenth of the time."""
+    fields, new = set(model.model_fields), model.__new__
+    set_values, set_fields, set_extra, set_private = (BaseModel.__dict__[slot].__set__ for slot in SLOTS)
+
+    def built(values: Sequence[dict[str, Any]]) -> tuple[Model, ...]:
+        made = tuple(map(new, repeat(model, len(values))))
+        for filled in (
+            map(set_values, made, values),
+            map(set_fields, made, repeat(fields)),
+            map(set_extra, made, repeat(None)),
+            map(set_private, made, repeat(None)),
+        ):
+            deque(filled, maxlen=0)
+        return made
+
+    return built
+
+
+_add, _multiply = CONTEXT.add, CONTEXT.multiply
+_built_lines = _builder(PlanLine)
+_built_contributions = _builder(LineContribution)
+
+
+def plan_lines(lines: Iterable[Line]) -> tuple[PlanLine, ...]:
+    """Return the lines as the plan says them."""
+    return _built_lines([_values(line) for line in lines])
+
+
+def _values(line: Line) -> dict[str, Any]:
+    sized, market = line.sized, line.sized.market
+    quote, quantity, current = market.quote, as_quantity(line.quantity), sum(sized.current)
+    matched, is_crossed = as_quantity(line.netting.matched), bool(line.netting.crossed)
+    return {
+        "book": sized.book,
+        "symbol": sized.symbol,
+        "target_weight": sized.weight,
+        "target_value": as_money(rounded_part_of(sized.capital or 0, sized.weight)),
+        "current_quantity": as_quantity(current),
+        "target_quantity": as_quantity(sum(sized.target)),
+        "account_quantity": sized.account,
+        "price": market.price,
+        "bid": quote.bid if quote else None,
+        "ask": quote.ask if quote else None,
+        "quoted_at": quote.quoted_at if quote else None,
+        "quote_source": quote.source if quote else None,
+        "delta_quantity": as_quantity(sum(sized.wanted)),
+        "action": line.action,
+        "quantity": quantity,
+        "reducing_quantity": quantity if line.reducing == line.quantity else as_quantity(line.reducing),
+        "phase": _phase(line),
+        "notional": as_money(line.notional),
+        "cross_quantity": matched if is_crossed else ZERO,
+        "cross_deferred_quantity": ZERO if is_crossed else matched,
+        "cross_rule": line.cross_rule if line.netting.matched else None,
+        "priority": sized.priority,
+        "status": line.status,
+        "rule": line.rule,
+        "threshold": line.threshold,
+        "intended_quantity": quantity if line.intended == line.quantity else as_quantity(line.intended),
+        "intended_value": as_money(line.intended * market.mid),
+        "contributions": _contributions(line),
+    }
+
+
+def _phase(line: Line) -> Phase | None:
+    if line.quantity == 0:
+        return None
+    return Phase.REDUCING if line.reducing else Phase.INCREASING
+
+
+def _contributions(line: Line) -> tuple[LineContribution, ...]:
+    sized = line.sized
+    wishes = as_quantities(sized.wanted)
+    cuts = [line.cuts.get(place) for place in range(len(wishes))] if line.cuts else None
+    columns = zip(
+        sized.owners,
+        sized.weights,
+        sized.holdings,
+        wishes if sized.target is sized.wanted else map(_add, sized.holdings, wishes),
+        wishes,
+        _column(line.allowed, sized.wanted, wishes),
+        _column(line.netting.crossed, sized.wanted, wishes),
+        _column(line.ordered, sized.wanted, wishes),
+        map(_multiply, wishes, repeat(sized.market.price or ZERO)),
+        repeat(None) if cuts is None else [None if cut is None else cut.rule for cut in cuts],
+        repeat(None) if cuts is None else [None if cut is None else as_money(cut.limit) for cut in cuts],
+        strict=False,  # what is the same for everybody has no end
+    )
+    return _built_contributions(
+        [
+            {
+                "strategy_id": name,
+                "weight": weight,
+                "current_quantity": holding,
+                "target_quantity": target,
+                "wanted": wish,
+                "allowed": allowed,
+                "crossed": crossed,
+                "ordered": ordered,
+                "value": value,
+                "rule": rule,
+                "threshold": threshold,
+            }
+            for name, weight, holding, target, wish, allowed, crossed, ordered, value, rule, threshold in columns
+        ]
+    )
+
+
+def _column(units: Sequence[int], wanted: Sequence[int], wishes: Iterable[Decimal]) -> Iterable[Decimal]:
+    """Return quantities as numbers, the very numbers of the wishes where they are the same; nothing is zero for all."""
+    if not units:
+        return repeat(ZERO)
+    return wishes if units is wanted else as_quantities(units)

@@ -11,11 +11,21 @@ if TYPE_CHECKING:
     from infra.embedded.progress import Progress
 
 Sessions = Annotated[int, typer.Option(min=1, help="Consecutive real sessions to trade.")]
+SomeSessions = Annotated[
+    int | None, typer.Option(min=1, help="Consecutive real sessions to trade; 20 in the default scenario.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 
 
 def demo(
-    sessions: Sessions = 20,
+    sessions: SomeSessions = None,
+    scenario: Annotated[
+        str,
+        typer.Option(
+            metavar="default|netting|books",
+            help="netting: two strategies with opposite wishes in one symbol; books: the same, each with its own book.",
+        ),
+    ] = "default",
     as_json: Json = False,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave services and workers running; tape down ends them.")
@@ -23,14 +33,17 @@ def demo(
     kills: Annotated[int, typer.Option(min=0, help="kill -9 this many random workers on the way.")] = 0,
     seed: Annotated[int, typer.Option(help="Which workers are killed, and when.")] = 1,
 ) -> None:
-    """Trade real sessions with three strategies in one account, then explain, replay and reconcile all of it.
+    """Trade real sessions with several strategies in one account, then explain, replay and reconcile all of it.
 
     Exit code 0 only if every decision replays identically, the log has no gap, the books balance and equal the broker.
     """
     from infra.demo.demo import Wishes
+    from infra.demo.scenarios import ScenarioName
     from infra.embedded.folders import default_home
 
-    wishes = Wishes(default_home(), sessions, kills, seed, keep)
+    if scenario not in set(ScenarioName):
+        raise typer.BadParameter(f"expected one of {', '.join(ScenarioName)}, was {scenario}", param_hint="--scenario")
+    wishes = Wishes(default_home(), sessions, kills, seed, keep, ScenarioName(scenario))
     outcome = _run(wishes, quiet=as_json)
     if as_json:
         print(json.dumps(outcome.as_json()))

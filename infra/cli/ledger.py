@@ -1,4 +1,4 @@
-"""`tape ledger migrate | rebuild | positions | pnl`: the projected ledger, for a person or as JSON.
+"""`tape ledger migrate | rebuild | positions | lots | pnl`: the projected ledger, for a person or as JSON.
 
 Numbers are exact everywhere: people see them without trailing zeros, JSON has them as text.
 """
@@ -6,57 +6,47 @@ Numbers are exact everywhere: people see them without trailing zeros, JSON has t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.errors import TapeError
+from infra.cli.tables import Json, database, migrated, print_json, print_rows, print_table
 from infra.settings import Settings
 
 if TYPE_CHECKING:
-    from infra.postgres.connection import Connection
     from infra.postgres.rebuild import Comparison, TableComparison
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, add_completion=False)
 
 EXIT_DIFFERENT = 1
 SHORT_HASH = 12
-PIPED_WIDTH = 200
-NUMBERS = ("quantity", "cash_flow", "holdings_value", "pnl", "live_rows", "rebuilt_rows")
+NUMBERS = ("quantity", "price", "last_mid", "cash_flow", "holdings_value", "realised", "unrealised", "pnl")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON with stable keys; numbers are text, exact.")]
+
+class By(StrEnum):
+    """What P&L is summed by."""
+
+    STRATEGY = "strategy"
+    SYMBOL = "symbol"
+    RUN = "run"
+    PLAN = "plan"
+
+
 Strategy = Annotated[str | None, typer.Option(help="Only this strategy's, or system's.")]
+Symbol = Annotated[str | None, typer.Option(help="Only this symbol's.")]
+ByWhat = Annotated[By, typer.Option(help="Sum by this.")]
 Verify = Annotated[bool, typer.Option("--verify", help="Exit with 1 when a table is not what the log says.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be applied.")]
-
-_POSITIONS = """
-SELECT account_id, owner, symbol, quantity FROM positions
-WHERE owner = coalesce(%s, owner) ORDER BY account_id, owner, symbol
-"""
-
-_PNL = """
-SELECT account_id, owner, cash_flow, holdings_value, pnl, marked_at, unmarked_symbols FROM strategy_pnl
-UNION ALL
-SELECT account_id, NULL, trim_scale(sum(cash_flow)),
-    CASE WHEN bool_and(pnl IS NOT NULL) THEN trim_scale(sum(holdings_value)) END,
-    CASE WHEN bool_and(pnl IS NOT NULL) THEN trim_scale(sum(pnl)) END,
-    min(marked_at), '{}'
-FROM strategy_pnl GROUP BY account_id
-ORDER BY account_id, owner NULLS LAST
-"""
 
 
 @app.command()
 def migrate(dry_run: DryRun = False) -> None:
     """Bring the tables in PostgreSQL up to date. Idempotent; refuses when an applied migration was changed."""
-    from infra.postgres.migrate import migrate as apply  # noqa: PLC0415 - psycopg is slow to import
-    from infra.postgres.migrate import pending  # noqa: PLC0415
+    from infra.postgres.migrate import migrate as apply
+    from infra.postgres.migrate import pending
 
-    with _database() as (url, connection):
+    with database() as (url, connection):
         names = [each.name for each in pending(connection)] if dry_run else apply(url)
     for name in names:
         print(f"{'pending' if dry_run else 'applied'} {name}")
@@ -70,13 +60,13 @@ def rebuild(verify: Verify = False, as_json: Json = False) -> None:
 
     Live tables are only read, and the projector may go on meanwhile.
     """
-    from infra.kafka.log import read_all  # noqa: PLC0415
-    from infra.postgres.rebuild import rebuild_and_compare  # noqa: PLC0415
-    from topics.registry import read_by  # noqa: PLC0415
+    from infra.kafka.log import read_all
+    from infra.postgres.rebuild import rebuild_and_compare
+    from topics.registry import read_by
 
     servers = Settings.load(needs={"bootstrap_servers"}).bootstrap_servers
     topics = [topic.name for topic in read_by("projector")]
-    with _database() as (url, _):
+    with database() as (url, _):
         found = rebuild_and_compare(url, lambda: read_all(servers, topics))
     if as_json:
         print(json.dumps(_comparison_document(found), indent=2))
@@ -87,93 +77,61 @@ def rebuild(verify: Verify = False, as_json: Json = False) -> None:
 
 @app.command()
 def positions(strategy: Strategy = None, as_json: Json = False) -> None:
-    """Show which strategy owns which shares."""
-    from infra.postgres.text import storable_text  # noqa: PLC0415
+    """Show which strategy owns which shares, and how its books are kept."""
+    from infra.postgres.books import positions as held
 
-    with _migrated() as connection:
-        owner = None if strategy is None else storable_text(strategy)
-        rows = connection.execute(_POSITIONS, [owner]).fetchall()
-    _print_rows(("account_id", "owner", "symbol", "quantity"), rows, as_json)
+    with migrated() as connection:
+        rows = held(connection, strategy)
+    _print(rows, ("account_id", "owner", "mode", "symbol", "quantity"), as_json)
 
 
 @app.command()
-def pnl(as_json: Json = False) -> None:
-    """Show what each strategy has won or lost, marked at the last known mid; the row without an owner is the account.
+def lots(strategy: Strategy = None, symbol: Symbol = None, as_json: Json = False) -> None:
+    """Show what is held lot by lot, first in first out, at the price it was opened at and the last known mid."""
+    from infra.postgres.books import lots as held
 
-    Deposits are no profit. A P&L is unknown (null in JSON) while something is held that never had a quote.
+    with migrated() as connection:
+        rows = held(connection, strategy, symbol)
+    _print(
+        rows,
+        ("account_id", "owner", "mode", "symbol", "opened_at", "quantity", "price", "last_mid", "unrealised"),
+        as_json,
+    )
+
+
+@app.command()
+def pnl(by: ByWhat = By.STRATEGY, strategy: Strategy = None, as_json: Json = False) -> None:
+    """Show what was won or lost, marked at the last known mid, and the total, which is the account's.
+
+    Deposits and transfers are no profit. A P&L is unknown (null in JSON) while something is held that never had a
+    quote. A gain belongs to the run and plan that closed the lot; to those that opened it while it is open.
     """
-    with _migrated() as connection:
-        rows = connection.execute(_PNL).fetchall()
-    columns = ("account_id", "owner", "cash_flow", "holdings_value", "pnl", "marked_at", "unmarked_symbols")
-    _print_rows(columns, rows, as_json)
+    from infra.postgres.books import pnl as won
 
-
-@contextmanager
-def _database() -> Iterator[tuple[str, Connection]]:
-    """Open the database of the settings; one that does not answer is a TapeError."""
-    import psycopg  # noqa: PLC0415
-
-    from infra.postgres.connection import connect  # noqa: PLC0415
-
-    url = Settings.load(needs={"database_url"}).database_url
-    try:
-        with connect(url) as connection:
-            yield url, connection
-    except psycopg.OperationalError as error:
-        raise TapeError(f"PostgreSQL does not answer: {error}", next_command="tape status") from error
-
-
-@contextmanager
-def _migrated() -> Iterator[Connection]:
-    from infra.postgres.migrate import require_migrated  # noqa: PLC0415
-
-    with _database() as (_, connection):
-        require_migrated(connection)
-        yield connection
-
-
-def _exact(value: Any) -> Any:
-    """Return a value as JSON has it: a number as text that keeps every digit."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], as_json: bool) -> None:
+    with migrated() as connection:
+        rows = won(connection, by.value, strategy)
     if as_json:
-        document = [{name: _exact(value) for name, value in zip(columns, row, strict=True)} for row in rows]
-        print(json.dumps(document, indent=2))
+        print_json(rows)
         return
-    _print_table(columns, [[_for_people(value) for value in row] for row in rows])
+    shown = [name for name in (rows[0] if rows else ()) if name not in ("is_total", "account_id")]
+    for account in dict.fromkeys(row["account_id"] for row in rows):
+        print(f"account {account}")
+        own = [_labelled(row, shown[0]) for row in rows if row["account_id"] == account]
+        print_rows(own, shown, NUMBERS)
 
 
-def _for_people(value: Any) -> str:
-    match value:
-        case None:
-            return "-"
-        case list():
-            return " ".join(map(str, value))
-        case datetime():
-            return f"{value:%Y-%m-%d %H:%M:%S}Z"
-        case _:
-            return str(_exact(value))
+def _labelled(row: dict[str, Any], column: str) -> dict[str, Any]:
+    """Return a row with words where nothing is named: the total, or what belongs to none."""
+    if row["is_total"]:
+        return {**row, column: "total"}
+    return {**row, column: f"no {column.removesuffix('_id')}"} if row[column] is None else row
 
 
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=None, header_style="bold")
-    for column in columns:
-        justify: Literal["left", "right"] = "right" if column in NUMBERS else "left"
-        table.add_column(column.replace("_", " "), justify=justify, overflow="fold")  # a number is never cut short
-    for row in rows:
-        table.add_row(*map(Text, row))  # as it is: a name in brackets is no markup
-    console = Console()
-    if not console.is_terminal:
-        console.width = PIPED_WIDTH
-    console.print(table)
+def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(rows, columns, NUMBERS)
 
 
 def _comparison_document(found: Comparison) -> dict[str, Any]:
@@ -206,7 +164,8 @@ def _print_comparison(found: Comparison) -> None:
         ]
         for table in found.tables
     ]
-    _print_table(("table", "live_rows", "rebuilt_rows", "sha256", "verdict"), rows)
+    columns = ("table", "live_rows", "rebuilt_rows", "sha256", "verdict")
+    print_table(columns, rows, columns[1:3])
     for table in found.tables:
         for line in table.only_live:
             print(f"only live, {table.table}: {line}")

@@ -18,6 +18,7 @@ from infra.demo.broker_truth import broker_truth
 from infra.demo.driver import Driver
 from infra.demo.market import Market, Session
 from infra.demo.reckoning import Reckoning
+from infra.demo.scenarios import Scenario, ScenarioName, scenario
 from infra.demo.stack import DemoStack, wait_until
 from infra.embedded.progress import Progress
 from infra.errors import TapeError
@@ -44,10 +45,11 @@ class Wishes:
     """What the demo is asked to do."""
 
     home: Path
-    sessions: int = 20
+    sessions: int | None = None
     kills: int = 0
     seed: int = 1
     keep: bool = False
+    scenario: ScenarioName = ScenarioName.DEFAULT
 
 
 @dataclass
@@ -55,6 +57,8 @@ class Outcome:
     """What the demo found."""
 
     wishes: Wishes
+    scenario: Scenario
+    runs: tuple[UUID, ...]
     reckoning: Reckoning
     example: UUID
     example_verdict: Verdict
@@ -79,7 +83,7 @@ class Outcome:
             and found["pnl"]["difference"] == "0"
             and found["broker"]["duplicate_client_order_ids"] == 0
             and found["broker"]["orders"] == found["orders"]
-            and found["runs"] == self.wishes.sessions
+            and found["runs"] == len(self.scenario.steps)
             and self.verdict.exit_code == self.example_verdict.exit_code == 0
         )
 
@@ -88,7 +92,8 @@ class Outcome:
         counted = self.reckoning.as_json()
         judged = self.verdict.as_json()
         return {
-            "sessions": self.wishes.sessions,
+            "scenario": self.scenario.name.value,
+            "sessions": self.scenario.sessions,
             "example": str(self.example),
             **counted,
             "decisions": judged["decisions"],
@@ -109,6 +114,7 @@ class Demo:
 
     def __init__(self, wishes: Wishes, on_progress: Callable[[Progress], None], on_session: OnSession) -> None:
         self._wishes = wishes
+        self._scenario = scenario(wishes.scenario, wishes.sessions)
         self._on_progress = on_progress
         self._on_session = on_session
         self.stack = DemoStack(wishes.home)
@@ -127,7 +133,7 @@ class Demo:
             ) from error
 
     def _run_and_leave(self) -> Outcome:
-        history, traded = Market().last(self._wishes.sessions)
+        history, traded = Market().last(self._scenario.sessions)
         self.stack.check_free()
         try:
             outcome = self._run(history, traded)
@@ -150,7 +156,7 @@ class Demo:
 
     def _start(self, now: datetime) -> None:
         self.stack.up(self._on_progress)
-        self._control = self.stack.start_simulator(self._wishes.keep, now)
+        self._control = self.stack.start_simulator(self._wishes.keep, now, self._scenario.partial_rate)
         self._on_progress(Progress(f"starting {len(AGENTS)} agents"))
         self.stack.start_workers(self._wishes.keep)
         self.stack.up_registry(self._on_progress)
@@ -162,7 +168,7 @@ class Demo:
             driver.history(history)
             runs: list[UUID] = []
             killer.start()
-            for run in driver.trade(traded, self.stack.check):
+            for run in driver.trade(traded, self._scenario.steps, self.stack.check):
                 runs.append(run)
                 self._on_session(len(runs), len(traded))
                 killer.wait_for_share(len(runs) / len(traded))
@@ -203,6 +209,8 @@ class Demo:
             books = ledger_hash(connection)
         return Outcome(
             self._wishes,
+            self._scenario,
+            tuple(runs),
             reckoning,
             example,
             replay(history, agents, judged, str(example)),

@@ -9,6 +9,8 @@ from rich.table import Table
 from infra.cli.replay import show as show_verdict
 from infra.cli.trace import show as show_trace
 from infra.demo.reckoning import exact
+from infra.demo.scenarios import SHARED, ScenarioName
+from infra.demo.story import tell
 from infra.replay.trace import tree
 from schemas.ledger import CASH, SYSTEM
 
@@ -22,7 +24,12 @@ def show(outcome: "Outcome") -> None:
     """Print the page."""
     console = Console(soft_wrap=True, highlight=False)
     _what_happened(console, outcome)
-    _one_run(console, outcome)
+    if outcome.scenario.name is ScenarioName.DEFAULT:
+        _one_run(console, outcome)
+    else:
+        _heading(console, 2, f"Two strategies in {SHARED}, one account")
+        tell(console, outcome.scenario, outcome.runs, outcome.reckoning)
+        _again(console, outcome)
     _whole_log(console, outcome)
     _books(console, outcome)
     _next(console, outcome)
@@ -62,7 +69,12 @@ def _one_run(console: Console, outcome: "Outcome") -> None:
     symbol = _traded_symbol(outcome)
     console.print(f"(what concerns {symbol}; all of it: tape trace {run})", style="dim")
     show_trace(roots, symbol)
-    _heading(console, 3, "The same run, decided again from the log")
+    _again(console, outcome)
+
+
+def _again(console: Console, outcome: "Outcome") -> None:
+    what = "The same run" if outcome.scenario.name is ScenarioName.DEFAULT else f"Run {outcome.example}"
+    _heading(console, 3, f"{what}, decided again from the log")
     show_verdict(outcome.example_verdict)
 
 
@@ -111,7 +123,7 @@ def _next(console: Console, outcome: "Outcome") -> None:
     seconds = outcome.seconds
     console.print(
         f"\nset-up {seconds['set-up']:.1f} s, infrastructure {seconds['infrastructure']:.1f} s, "
-        f"{outcome.wishes.sessions} sessions {seconds['run']:.1f} s, replay {seconds['replay']:.1f} s",
+        f"{outcome.scenario.sessions} sessions {seconds['run']:.1f} s, replay {seconds['replay']:.1f} s",
         style="dim",
     )
     console.print("[bold green]everything holds[/]" if outcome.holds else "[bold red]something does not hold[/]")

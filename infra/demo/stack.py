@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 from infra.background import STOP_TIMEOUT_S, Background
@@ -80,9 +81,9 @@ class DemoStack:
         self.stack.up({"registry"}, on_progress)
         registry.register(self.stack.registry_url)
 
-    def start_simulator(self, keep: bool, now: datetime) -> SimulatorControl:
-        """Start the local broker, with its clock at `now`."""
-        terms = Terms(account_number=ACCOUNT, cash=CASH, now=now)
+    def start_simulator(self, keep: bool, now: datetime, partial_rate: Decimal) -> SimulatorControl:
+        """Start the local broker, with its clock at `now`; `partial_rate` of the orders are filled in chunks."""
+        terms = Terms(account_number=ACCOUNT, cash=CASH, now=now, partial_rate=partial_rate)
         process = SimulatorProcess(self.home / "simulator", terms, detached=keep)
         urls = process.start()
         self.simulator = process

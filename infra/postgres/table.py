@@ -106,6 +106,11 @@ class Parts:
         return [self.table.row(*key, ordinal, *read(item), *place) for ordinal, item in enumerate(items)]
 
 
+def inside(row: Row, ordinal: str) -> Mapping[str, object]:
+    """Return a row as the whole of its own parts: its place in the list is there as the column `ordinal`."""
+    return {**row.values, ordinal: row.values["ordinal"]}
+
+
 class Latest:
     """A table that keeps, of all records under one identity, the row of the last in its partition."""
 

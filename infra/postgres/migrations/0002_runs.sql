@@ -1,4 +1,4 @@
--- Runs and what strategies want.
+-- Runs, and what each strategy says.
 
 CREATE TABLE run_requests (
     account_id text NOT NULL,
@@ -6,9 +6,30 @@ CREATE TABLE run_requests (
     request_id text NOT NULL,
     requested_by text NOT NULL,
     as_of timestamptz NOT NULL,
-    conflict_rule text NOT NULL,
     valid_until timestamptz NOT NULL,
     deadline_at timestamptz,
+    sync_rule text NOT NULL,
+    quorum bigint,
+    conflict_rule text NOT NULL,
+    overlap_policy text NOT NULL,
+    cash_policy text NOT NULL,
+    drift_rule text NOT NULL,
+    drift_threshold numeric(38, 12) NOT NULL,
+    is_full_allocation_required boolean NOT NULL,
+    trade_value_min numeric(38, 15) NOT NULL,
+    trade_value_max numeric(38, 15),
+    quantity_step numeric(38, 9) NOT NULL,
+    weight_total_max numeric(38, 12) NOT NULL,
+    position_weight_max numeric(38, 12),
+    cash_reserve numeric(38, 12) NOT NULL,
+    is_leverage_allowed boolean NOT NULL,
+    initial_margin_rate numeric(38, 12) NOT NULL,
+    maintenance_margin_rate numeric(38, 12) NOT NULL,
+    margin_utilisation_max numeric(38, 12),
+    maintenance_buffer numeric(38, 12),
+    is_short_allowed boolean NOT NULL,
+    quote_age_max_s bigint NOT NULL,
+    binding text NOT NULL,
     partition integer NOT NULL,
     "offset" bigint NOT NULL,
     event_id uuid NOT NULL,
@@ -22,9 +43,37 @@ COMMENT ON COLUMN run_requests.run_id IS 'Derived from account, as_of and reques
 COMMENT ON COLUMN run_requests.request_id IS 'The asker''s own name for this request; asking twice is asking once.';
 COMMENT ON COLUMN run_requests.requested_by IS 'Who asks: an operator, a schedule, the demo.';
 COMMENT ON COLUMN run_requests.as_of IS 'The valuation instant: prices and bars up to here.';
-COMMENT ON COLUMN run_requests.conflict_rule IS 'How strategies are combined.';
 COMMENT ON COLUMN run_requests.valid_until IS 'Orders of this run are not sent after this instant.';
-COMMENT ON COLUMN run_requests.deadline_at IS 'Latest time to wait for signals; null = wait for all.';
+COMMENT ON COLUMN run_requests.deadline_at IS 'Latest time to wait for signals; null = without end.';
+COMMENT ON COLUMN run_requests.sync_rule IS 'Whose signals the run waits for.';
+COMMENT ON COLUMN run_requests.quorum IS 'With QUORUM: how many READY signals are enough; otherwise null.';
+COMMENT ON COLUMN run_requests.conflict_rule IS 'How strategies are combined.';
+COMMENT ON COLUMN run_requests.overlap_policy IS 'Whether strategies may name the same symbol.';
+COMMENT ON COLUMN run_requests.cash_policy IS 'What one strategy may spend.';
+COMMENT ON COLUMN run_requests.drift_rule IS 'When a book is brought back to its allocation.';
+COMMENT ON COLUMN run_requests.drift_threshold IS
+    'With THRESHOLD: greatest drift of a book''s value, as a fraction of its allocation.';
+COMMENT ON COLUMN run_requests.is_full_allocation_required IS 'Whether allocations must sum to 1, give or take 0.01.';
+COMMENT ON COLUMN run_requests.trade_value_min IS
+    'MIN_TRADE_VALUE: lines worth less than this are suppressed, dollars.';
+COMMENT ON COLUMN run_requests.trade_value_max IS
+    'TRADE_VALUE_MAX: dollars the account may trade in a day, both sides; null = no limit.';
+COMMENT ON COLUMN run_requests.quantity_step IS 'Smallest tradable quantity; 1 = whole shares.';
+COMMENT ON COLUMN run_requests.weight_total_max IS 'WEIGHT_TOTAL_MAX: greatest sum of target weights.';
+COMMENT ON COLUMN run_requests.position_weight_max IS
+    'POSITION_WEIGHT_MAX: greatest fraction of equity in one symbol; null = no limit.';
+COMMENT ON COLUMN run_requests.cash_reserve IS 'Fraction of equity that buys may not touch.';
+COMMENT ON COLUMN run_requests.is_leverage_allowed IS
+    'True: buys are held to the broker''s buying power instead of cash.';
+COMMENT ON COLUMN run_requests.initial_margin_rate IS 'Initial margin of a position, fraction of its value.';
+COMMENT ON COLUMN run_requests.maintenance_margin_rate IS 'Maintenance margin of a position, fraction of its value.';
+COMMENT ON COLUMN run_requests.margin_utilisation_max IS
+    'MARGIN_UTILISATION: greatest fraction of equity bound as initial margin; null = no limit.';
+COMMENT ON COLUMN run_requests.maintenance_buffer IS
+    'MAINTENANCE_BUFFER: least fraction of equity above maintenance margin; null = no limit.';
+COMMENT ON COLUMN run_requests.is_short_allowed IS 'Whether the account may be short of a symbol, in whole shares.';
+COMMENT ON COLUMN run_requests.quote_age_max_s IS 'QUOTE_STALE: oldest quote a line may be planned on, seconds.';
+COMMENT ON COLUMN run_requests.binding IS 'What a limit that binds does: SCALE or BLOCK.';
 COMMENT ON COLUMN run_requests.partition IS 'Partition of run-requests.v1 the row comes from.';
 COMMENT ON COLUMN run_requests."offset" IS 'Offset of the record in that partition.';
 COMMENT ON COLUMN run_requests.event_id IS 'Identity of that record; log_index says what it follows from.';
@@ -36,42 +85,84 @@ CREATE TABLE runs (
     status text NOT NULL,
     refusal text,
     detail text NOT NULL,
+    warnings text[] NOT NULL,
     as_of timestamptz NOT NULL,
-    conflict_rule text NOT NULL,
     valid_until timestamptz NOT NULL,
     deadline_at timestamptz,
+    sync_rule text NOT NULL,
+    quorum bigint,
+    conflict_rule text NOT NULL,
+    overlap_policy text NOT NULL,
+    cash_policy text NOT NULL,
+    drift_rule text NOT NULL,
+    drift_threshold numeric(38, 12) NOT NULL,
+    is_full_allocation_required boolean NOT NULL,
     trade_value_min numeric(38, 15) NOT NULL,
+    trade_value_max numeric(38, 15),
     quantity_step numeric(38, 9) NOT NULL,
     weight_total_max numeric(38, 12) NOT NULL,
+    position_weight_max numeric(38, 12),
     cash_reserve numeric(38, 12) NOT NULL,
+    is_leverage_allowed boolean NOT NULL,
+    initial_margin_rate numeric(38, 12) NOT NULL,
+    maintenance_margin_rate numeric(38, 12) NOT NULL,
+    margin_utilisation_max numeric(38, 12),
+    maintenance_buffer numeric(38, 12),
+    is_short_allowed boolean NOT NULL,
     quote_age_max_s bigint NOT NULL,
+    binding text NOT NULL,
     partition integer NOT NULL,
     "offset" bigint NOT NULL,
     event_id uuid NOT NULL,
     occurred_at timestamptz NOT NULL,
-    PRIMARY KEY (run_id)
+    PRIMARY KEY (event_id)
 );
-COMMENT ON TABLE runs IS 'A rebalance is under way, or its request was refused for a stated reason.';
+CREATE INDEX ON runs (run_id);
+COMMENT ON TABLE runs IS
+    'A rebalance is under way, or its request was refused for a stated reason: two records may share a run_id.';
 COMMENT ON COLUMN runs.account_id IS 'The brokerage account; the record''s partition follows from it.';
 COMMENT ON COLUMN runs.run_id IS 'The run; also its correlation id.';
 COMMENT ON COLUMN runs.status IS 'REQUESTED or REFUSED.';
 COMMENT ON COLUMN runs.refusal IS 'Why it was refused; null when it was not.';
 COMMENT ON COLUMN runs.detail IS 'The values that disagree, for a person; empty when nothing does.';
+COMMENT ON COLUMN runs.warnings IS 'What was let pass, for a person: symbols that overlap; sorted.';
 COMMENT ON COLUMN runs.as_of IS 'The valuation instant.';
-COMMENT ON COLUMN runs.conflict_rule IS 'How strategies are combined.';
 COMMENT ON COLUMN runs.valid_until IS 'Orders of this run are not sent after this instant.';
-COMMENT ON COLUMN runs.deadline_at IS 'Latest time to wait for signals; null = wait for all.';
+COMMENT ON COLUMN runs.deadline_at IS 'Latest time to wait for signals; null = without end.';
+COMMENT ON COLUMN runs.sync_rule IS 'Whose signals the run waits for.';
+COMMENT ON COLUMN runs.quorum IS 'With QUORUM: how many READY signals are enough; otherwise null.';
+COMMENT ON COLUMN runs.conflict_rule IS 'How strategies are combined.';
+COMMENT ON COLUMN runs.overlap_policy IS 'Whether strategies may name the same symbol.';
+COMMENT ON COLUMN runs.cash_policy IS 'What one strategy may spend.';
+COMMENT ON COLUMN runs.drift_rule IS 'When a book is brought back to its allocation.';
+COMMENT ON COLUMN runs.drift_threshold IS
+    'With THRESHOLD: greatest drift of a book''s value, as a fraction of its allocation.';
+COMMENT ON COLUMN runs.is_full_allocation_required IS 'Whether allocations must sum to 1, give or take 0.01.';
 COMMENT ON COLUMN runs.trade_value_min IS 'MIN_TRADE_VALUE: lines worth less than this are suppressed, dollars.';
+COMMENT ON COLUMN runs.trade_value_max IS
+    'TRADE_VALUE_MAX: dollars the account may trade in a day, both sides; null = no limit.';
 COMMENT ON COLUMN runs.quantity_step IS 'Smallest tradable quantity; 1 = whole shares.';
 COMMENT ON COLUMN runs.weight_total_max IS 'WEIGHT_TOTAL_MAX: greatest sum of target weights.';
+COMMENT ON COLUMN runs.position_weight_max IS
+    'POSITION_WEIGHT_MAX: greatest fraction of equity in one symbol; null = no limit.';
 COMMENT ON COLUMN runs.cash_reserve IS 'Fraction of equity that buys may not touch.';
+COMMENT ON COLUMN runs.is_leverage_allowed IS 'True: buys are held to the broker''s buying power instead of cash.';
+COMMENT ON COLUMN runs.initial_margin_rate IS 'Initial margin of a position, fraction of its value.';
+COMMENT ON COLUMN runs.maintenance_margin_rate IS 'Maintenance margin of a position, fraction of its value.';
+COMMENT ON COLUMN runs.margin_utilisation_max IS
+    'MARGIN_UTILISATION: greatest fraction of equity bound as initial margin; null = no limit.';
+COMMENT ON COLUMN runs.maintenance_buffer IS
+    'MAINTENANCE_BUFFER: least fraction of equity above maintenance margin; null = no limit.';
+COMMENT ON COLUMN runs.is_short_allowed IS 'Whether the account may be short of a symbol, in whole shares.';
 COMMENT ON COLUMN runs.quote_age_max_s IS 'QUOTE_STALE: oldest quote a line may be planned on, seconds.';
+COMMENT ON COLUMN runs.binding IS 'What a limit that binds does: SCALE or BLOCK.';
 COMMENT ON COLUMN runs.partition IS 'Partition of runs.v1 the row comes from.';
 COMMENT ON COLUMN runs."offset" IS 'Offset of the record in that partition.';
 COMMENT ON COLUMN runs.event_id IS 'Identity of that record; log_index says what it follows from.';
 COMMENT ON COLUMN runs.occurred_at IS 'Time of the record''s cause.';
 
 CREATE TABLE run_strategies (
+    event_id uuid NOT NULL,
     run_id uuid NOT NULL,
     ordinal bigint NOT NULL,
     strategy_id text NOT NULL,
@@ -79,13 +170,18 @@ CREATE TABLE run_strategies (
     mode text NOT NULL,
     allocation numeric(38, 12) NOT NULL,
     priority bigint NOT NULL,
+    weight_total_max numeric(38, 12),
+    position_weight_max numeric(38, 12),
+    trade_value_max numeric(38, 15),
     symbols text[] NOT NULL,
     parameters jsonb NOT NULL,
     partition integer NOT NULL,
     "offset" bigint NOT NULL,
-    PRIMARY KEY (run_id, ordinal)
+    PRIMARY KEY (event_id, ordinal)
 );
+CREATE INDEX ON run_strategies (run_id);
 COMMENT ON TABLE run_strategies IS 'What one strategy brings into a run.';
+COMMENT ON COLUMN run_strategies.event_id IS 'Identity of that record; log_index says what it follows from.';
 COMMENT ON COLUMN run_strategies.run_id IS 'The run; also its correlation id.';
 COMMENT ON COLUMN run_strategies.ordinal IS 'Place in the record''s list, from 0.';
 COMMENT ON COLUMN run_strategies.strategy_id IS 'Owner of the lots this strategy will hold.';
@@ -93,6 +189,12 @@ COMMENT ON COLUMN run_strategies.kind IS 'Name of the strategy''s code, such as 
 COMMENT ON COLUMN run_strategies.mode IS 'NETTED or BOOK.';
 COMMENT ON COLUMN run_strategies.allocation IS 'Fraction of the account''s equity this strategy steers.';
 COMMENT ON COLUMN run_strategies.priority IS 'Lower goes first when capital is short.';
+COMMENT ON COLUMN run_strategies.weight_total_max IS
+    'Greatest sum of its target weights, of its own capital; null = weight_total_max of the run.';
+COMMENT ON COLUMN run_strategies.position_weight_max IS
+    'Greatest weight of one symbol, of its own capital; null = no limit of its own.';
+COMMENT ON COLUMN run_strategies.trade_value_max IS
+    'Dollars it may trade in a day, both sides; null = no limit of its own.';
 COMMENT ON COLUMN run_strategies.symbols IS 'The symbols it may want, sorted.';
 COMMENT ON COLUMN run_strategies.parameters IS 'Its settings, sorted by name.';
 COMMENT ON COLUMN run_strategies.partition IS 'Partition of runs.v1 the row comes from.';
@@ -113,10 +215,12 @@ CREATE TABLE signals (
     "offset" bigint NOT NULL,
     event_id uuid NOT NULL,
     occurred_at timestamptz NOT NULL,
-    PRIMARY KEY (signal_id)
+    PRIMARY KEY (event_id)
 );
 CREATE INDEX ON signals (run_id);
-COMMENT ON TABLE signals IS 'Target weights of one strategy for one run, or why it has none.';
+CREATE INDEX ON signals (signal_id);
+COMMENT ON TABLE signals IS
+    'Target weights of one strategy for one run, or why it has none; its receipts say whether it counts.';
 COMMENT ON COLUMN signals.account_id IS 'The brokerage account; the record''s partition follows from it.';
 COMMENT ON COLUMN signals.signal_id IS 'Derived from run and strategy.';
 COMMENT ON COLUMN signals.strategy_id IS 'The strategy that speaks.';
@@ -133,6 +237,7 @@ COMMENT ON COLUMN signals.event_id IS 'Identity of that record; log_index says w
 COMMENT ON COLUMN signals.occurred_at IS 'Time of the record''s cause.';
 
 CREATE TABLE signal_targets (
+    event_id uuid NOT NULL,
     signal_id uuid NOT NULL,
     run_id uuid NOT NULL,
     strategy_id text NOT NULL,
@@ -141,9 +246,11 @@ CREATE TABLE signal_targets (
     weight numeric(38, 12) NOT NULL,
     partition integer NOT NULL,
     "offset" bigint NOT NULL,
-    PRIMARY KEY (signal_id, ordinal)
+    PRIMARY KEY (event_id, ordinal)
 );
+CREATE INDEX ON signal_targets (run_id, symbol);
 COMMENT ON TABLE signal_targets IS 'One target weight of a signal.';
+COMMENT ON COLUMN signal_targets.event_id IS 'Identity of that record; log_index says what it follows from.';
 COMMENT ON COLUMN signal_targets.signal_id IS 'Derived from run and strategy.';
 COMMENT ON COLUMN signal_targets.run_id IS 'The run; also the correlation id of all it causes.';
 COMMENT ON COLUMN signal_targets.strategy_id IS 'The strategy that speaks.';
@@ -154,6 +261,7 @@ COMMENT ON COLUMN signal_targets.partition IS 'Partition of signals.v1 the row c
 COMMENT ON COLUMN signal_targets."offset" IS 'Offset of the record in that partition.';
 
 CREATE TABLE signal_skips (
+    event_id uuid NOT NULL,
     signal_id uuid NOT NULL,
     run_id uuid NOT NULL,
     strategy_id text NOT NULL,
@@ -163,9 +271,11 @@ CREATE TABLE signal_skips (
     detail text NOT NULL,
     partition integer NOT NULL,
     "offset" bigint NOT NULL,
-    PRIMARY KEY (signal_id, ordinal)
+    PRIMARY KEY (event_id, ordinal)
 );
+CREATE INDEX ON signal_skips (run_id, symbol);
 COMMENT ON TABLE signal_skips IS 'A symbol a signal left out, and why.';
+COMMENT ON COLUMN signal_skips.event_id IS 'Identity of that record; log_index says what it follows from.';
 COMMENT ON COLUMN signal_skips.signal_id IS 'Derived from run and strategy.';
 COMMENT ON COLUMN signal_skips.run_id IS 'The run; also the correlation id of all it causes.';
 COMMENT ON COLUMN signal_skips.strategy_id IS 'The strategy that speaks.';
@@ -202,50 +312,3 @@ COMMENT ON COLUMN signal_receipts.partition IS 'Partition of signal-receipts.v1 
 COMMENT ON COLUMN signal_receipts."offset" IS 'Offset of the record in that partition.';
 COMMENT ON COLUMN signal_receipts.event_id IS 'Identity of that record; log_index says what it follows from.';
 COMMENT ON COLUMN signal_receipts.occurred_at IS 'Time of the record''s cause.';
-
-CREATE TABLE portfolios (
-    account_id text NOT NULL,
-    run_id uuid NOT NULL,
-    is_partial boolean NOT NULL,
-    failed text[] NOT NULL,
-    missing text[] NOT NULL,
-    signal_ids uuid[] NOT NULL,
-    silent_strategies text[] NOT NULL,
-    partition integer NOT NULL,
-    "offset" bigint NOT NULL,
-    event_id uuid NOT NULL,
-    occurred_at timestamptz NOT NULL,
-    PRIMARY KEY (event_id)
-);
-CREATE INDEX ON portfolios (run_id);
-COMMENT ON TABLE portfolios IS 'The consolidated wish of a run.';
-COMMENT ON COLUMN portfolios.account_id IS 'The brokerage account; the record''s partition follows from it.';
-COMMENT ON COLUMN portfolios.run_id IS 'The run.';
-COMMENT ON COLUMN portfolios.is_partial IS 'True when a strategy failed or is missing.';
-COMMENT ON COLUMN portfolios.failed IS 'Strategies that said they could not decide, sorted.';
-COMMENT ON COLUMN portfolios.missing IS 'Strategies that did not answer by the deadline, sorted.';
-COMMENT ON COLUMN portfolios.signal_ids IS 'The signals it was made of, in order of strategy_id.';
-COMMENT ON COLUMN portfolios.silent_strategies IS 'Strategies that failed or did not answer: they keep what they hold.';
-COMMENT ON COLUMN portfolios.partition IS 'Partition of portfolios.v1 the row comes from.';
-COMMENT ON COLUMN portfolios."offset" IS 'Offset of the record in that partition.';
-COMMENT ON COLUMN portfolios.event_id IS 'Identity of that record; log_index says what it follows from.';
-COMMENT ON COLUMN portfolios.occurred_at IS 'Time of the record''s cause.';
-
-CREATE TABLE portfolio_targets (
-    event_id uuid NOT NULL,
-    run_id uuid NOT NULL,
-    ordinal bigint NOT NULL,
-    symbol text NOT NULL,
-    weight numeric(38, 12) NOT NULL,
-    partition integer NOT NULL,
-    "offset" bigint NOT NULL,
-    PRIMARY KEY (event_id, ordinal)
-);
-COMMENT ON TABLE portfolio_targets IS 'One consolidated weight of a portfolio.';
-COMMENT ON COLUMN portfolio_targets.event_id IS 'Identity of that record; log_index says what it follows from.';
-COMMENT ON COLUMN portfolio_targets.run_id IS 'The run.';
-COMMENT ON COLUMN portfolio_targets.ordinal IS 'Place in the record''s list, from 0.';
-COMMENT ON COLUMN portfolio_targets.symbol IS 'Ticker, upper case.';
-COMMENT ON COLUMN portfolio_targets.weight IS 'Fraction of the account''s equity.';
-COMMENT ON COLUMN portfolio_targets.partition IS 'Partition of portfolios.v1 the row comes from.';
-COMMENT ON COLUMN portfolio_targets."offset" IS 'Offset of the record in that partition.';

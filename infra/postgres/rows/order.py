@@ -4,7 +4,7 @@ from infra.postgres.table import Facts, Latest, Parts, Rows, Said
 from schemas.order import BrokerReport, Fill, OrderEvent, OrderIntent
 
 _TERMS = (
-    " order.intent_id order.plan_id order.run_id order.symbol order.side order.order_qty order.ord_type"
+    " order.intent_id order.plan_id order.run_id order.book order.symbol order.side order.order_qty order.ord_type"
     " order.time_in_force order.venue order.leg order.step order.phase order.valid_until order.reference_price"
 )
 
@@ -32,7 +32,7 @@ BROKER_REPORTS = Facts(
 FILLS = Facts(
     "fills",
     "account_id fill_id exec_id client_order_id broker_order_id last_qty last_px cum_qty leaves_qty transact_time"
-    " order.plan_id order.run_id order.symbol order.side order.order_qty order.venue",
+    " order.plan_id order.run_id order.book order.symbol order.side order.order_qty order.venue",
 )
 
 

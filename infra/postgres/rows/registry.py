@@ -1,6 +1,6 @@
 """Which rows a record becomes, by its class. Every record has its row in `log_index` too."""
 
-from infra.postgres.rows import ledger, log, order, plan, run
+from infra.postgres.rows import ledger, log, order, plan, portfolio, run
 from infra.postgres.table import Projected, Row, Rows, Said
 from schemas.account import AccountActivity, AccountSnapshot
 from schemas.dead_letter import DeadLetter
@@ -9,7 +9,7 @@ from schemas.ledger import Books, LedgerEntry
 from schemas.market import Bar
 from schemas.order import BrokerReport, Fill, OrderEvent, OrderIntent
 from schemas.plan import Plan
-from schemas.portfolio import Portfolio
+from schemas.portfolio import ConflictDecision, ConflictOutcome, Portfolio
 from schemas.record import Record
 from schemas.run import ClockReading, DeadlinePassed, Run, RunRequest
 from schemas.signal import Signal, SignalReceipt
@@ -23,12 +23,14 @@ def index_only(_: Said[Record]) -> Rows:
 PROJECTIONS: dict[type[Record], Projected] = {
     Bar: index_only,  # many, and the log is the place to read them: no decision's rows point at one
     RunRequest: run.run_request,
-    ClockReading: index_only,  # one instant, which its deadline repeats
+    ClockReading: index_only,  # one instant, and `runs` has the deadline it waits for
     Run: run.run,
     DeadlinePassed: index_only,  # `runs` has the deadline
     Signal: run.signal,
     SignalReceipt: run.signal_receipt,
-    Portfolio: run.portfolio,
+    Portfolio: portfolio.portfolio,
+    ConflictDecision: portfolio.conflict_decision,
+    ConflictOutcome: portfolio.conflict_outcome,
     Execution: plan.execution,
     AccountSnapshot: ledger.account_snapshot,
     AccountActivity: ledger.account_activity,

@@ -1,27 +1,38 @@
-"""Runs and what strategies want: from the request to the consolidated portfolio."""
+"""Runs and what each strategy says: from the request to the signals and their receipts."""
 
 from infra.postgres.table import Facts, Parts, Rows, Said
-from schemas.portfolio import Portfolio
 from schemas.run import Run, RunRequest
 from schemas.signal import Signal, SignalReceipt
 
+_RULES = (
+    " {0}rules.sync_rule {0}rules.quorum {0}rules.conflict_rule {0}rules.overlap_policy {0}rules.cash_policy"
+    " {0}rules.drift_rule {0}rules.drift_threshold {0}rules.is_full_allocation_required"
+)
+_LIMITS = (
+    " {0}limits.trade_value_min {0}limits.trade_value_max {0}limits.quantity_step {0}limits.weight_total_max"
+    " {0}limits.position_weight_max {0}limits.cash_reserve {0}limits.is_leverage_allowed {0}limits.initial_margin_rate"
+    " {0}limits.maintenance_margin_rate {0}limits.margin_utilisation_max {0}limits.maintenance_buffer"
+    " {0}limits.is_short_allowed {0}limits.quote_age_max_s {0}limits.binding"
+)
+
 RUN_REQUESTS = Facts(
     "run_requests",
-    "account_id run_id request_id requested_by as_of conflict_rule valid_until deadline_at",
+    "account_id run_id request_id requested_by as_of valid_until deadline_at" + _RULES.format("") + _LIMITS.format(""),
 )
 
 RUNS = Facts(
     "runs",
-    "account_id run_id status refusal detail terms.as_of terms.conflict_rule terms.valid_until terms.deadline_at"
-    " terms.limits.trade_value_min terms.limits.quantity_step terms.limits.weight_total_max"
-    " terms.limits.cash_reserve terms.limits.quote_age_max_s",
+    "account_id run_id status refusal detail warnings terms.as_of terms.valid_until terms.deadline_at"
+    + _RULES.format("terms.")
+    + _LIMITS.format("terms."),
 )
 RUN_STRATEGIES = Parts(
     "run_strategies",
     whole=RUNS,
-    identity="run_id",
-    key="run_id",
-    fields="strategy_id kind mode allocation priority symbols parameters",
+    identity="event_id",
+    key="event_id run_id",
+    fields="strategy_id kind mode allocation priority weight_total_max position_weight_max trade_value_max symbols"
+    " parameters",
 )
 
 SIGNALS = Facts(
@@ -31,31 +42,19 @@ SIGNALS = Facts(
 SIGNAL_TARGETS = Parts(
     "signal_targets",
     whole=SIGNALS,
-    identity="signal_id",
-    key="signal_id run_id strategy_id",
+    identity="event_id",
+    key="event_id signal_id run_id strategy_id",
     fields="symbol weight",
 )
 SIGNAL_SKIPS = Parts(
     "signal_skips",
     whole=SIGNALS,
-    identity="signal_id",
-    key="signal_id run_id strategy_id",
+    identity="event_id",
+    key="event_id signal_id run_id strategy_id",
     fields="symbol reason detail",
 )
 
 SIGNAL_RECEIPTS = Facts("signal_receipts", "account_id run_id signal_id strategy_id status signal_status")
-
-PORTFOLIOS = Facts(
-    "portfolios",
-    "account_id run_id is_partial failed missing signal_ids content.silent_strategies",
-)
-PORTFOLIO_TARGETS = Parts(
-    "portfolio_targets",
-    whole=PORTFOLIOS,
-    identity="event_id",
-    key="event_id run_id",
-    fields="symbol weight",
-)
 
 
 def run_request(said: Said[RunRequest]) -> Rows:
@@ -64,7 +63,7 @@ def run_request(said: Said[RunRequest]) -> Rows:
 
 
 def run(said: Said[Run]) -> Rows:
-    """A run with its limits, and the terms of each strategy."""
+    """A run with its rules and limits, and the terms of each strategy."""
     whole = RUNS.row(said)
     return [whole, *RUN_STRATEGIES.rows(whole.values, said.record.terms.strategies)]
 
@@ -82,9 +81,3 @@ def signal(said: Said[Signal]) -> Rows:
 def signal_receipt(said: Said[SignalReceipt]) -> Rows:
     """What became of a signal at the collector."""
     return [SIGNAL_RECEIPTS.row(said)]
-
-
-def portfolio(said: Said[Portfolio]) -> Rows:
-    """What the strategies of a run want together."""
-    whole = PORTFOLIOS.row(said)
-    return [whole, *PORTFOLIO_TARGETS.rows(whole.values, said.record.content.targets)]

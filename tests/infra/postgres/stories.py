@@ -1,6 +1,6 @@
 """What the stories of the projection are told with: a log in memory, and an example of every record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from schemas.identity import derived
 from schemas.ledger import CASH, STREET, SYSTEM, EntryKind, LedgerEntry, Posting
 from schemas.quantities import Scale
 from schemas.record import Envelope, Record, Value
+from schemas.run import Mode
 from topics.codec import UndecodableError, decode, encode
 from topics.partitioning import partition_of
 from topics.registry import BY_RECORD
@@ -126,11 +127,93 @@ _PLAIN: dict[Any, Callable[[str], Any]] = {
 }
 
 
+def blank(model: type[ValueT], **said: object) -> ValueT:
+    """Return a record of a type that says nothing but `said`: zeros, empty lists, the first word of every choice."""
+    fields = {
+        name: said[name] if name in said else _nothing(info.annotation)
+        for name, info in model.model_fields.items()
+        if info.annotation is not None
+    }
+    return model(**fields)
+
+
+def _nothing(annotation: Any) -> Any:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _nothing(arguments[0])
+    if origin in (Union, UnionType):
+        return None
+    if origin is tuple:
+        return ()
+    if isclass(annotation) and issubclass(annotation, Value):
+        return blank(annotation)
+    if isclass(annotation) and issubclass(annotation, StrEnum):
+        return next(iter(annotation))
+    return _NOTHING[annotation]
+
+
+_NOTHING: dict[Any, Any] = {
+    str: "",
+    int: 0,
+    bool: False,
+    Decimal: Decimal(0),
+    UUID: derived("nothing"),
+    AwareDatetime: NOON,
+}
+
+
 def trade(owner: str, symbol: str, quantity: str, price: str, number: int = 0, account: str = ACCOUNT) -> LedgerEntry:
     """Return the entry of a fill: `owner` gets signed shares and pays for them, the street is the other side."""
     shares, dollars = Decimal(quantity), Decimal(quantity) * Decimal(price)
     changes = ((owner, symbol, shares), (STREET, symbol, -shares), (owner, CASH, -dollars), (STREET, CASH, dollars))
     return entry(EntryKind.FILL, changes, derived("entry", account, number), account, symbol)
+
+
+def booked(
+    kind: EntryKind,
+    symbol: str,
+    price: str,
+    parts: Mapping[str, str],
+    number: int = 0,
+    *,
+    account: str = ACCOUNT,
+    modes: Mapping[str, Mode | None] | None = None,
+    **said: object,
+) -> LedgerEntry:
+    """Return the entry of an execution that gives each owner signed shares of a symbol at one price."""
+    postings = [
+        Posting(owner=owner, mode=(modes or {}).get(owner), commodity=commodity, amount=amount)
+        for name, shares in parts.items()
+        for owner, sign in ((name, 1), (STREET, -1))
+        for commodity, amount in (
+            (symbol, sign * Decimal(shares)),
+            (CASH, -sign * Decimal(shares) * Decimal(price)),
+        )
+    ]
+    identity = derived("booked", account, number)
+    return blank(
+        LedgerEntry, account_id=account, entry_id=identity, kind=kind, symbol=symbol, postings=tuple(postings), **said
+    )
+
+
+def moved(
+    kind: EntryKind,
+    giver: tuple[str, Mode | None],
+    receiver: tuple[str, Mode | None],
+    amounts: Mapping[str, str],
+    number: int = 0,
+    *,
+    account: str = ACCOUNT,
+) -> LedgerEntry:
+    """Return the entry of what moves inside the account without a trade: a transfer, or a switch of mode."""
+    postings = [
+        Posting(owner=owner, mode=mode, commodity=commodity, amount=sign * Decimal(amount))
+        for commodity, amount in amounts.items()
+        for (owner, mode), sign in ((giver, -1), (receiver, 1))
+    ]
+    postings.sort(key=lambda each: (each.commodity, each.owner, each.mode or ""))
+    identity = derived("moved", kind, account, number)
+    return blank(LedgerEntry, account_id=account, entry_id=identity, kind=kind, postings=tuple(postings))
 
 
 def deposit(amount: str, account: str = ACCOUNT) -> LedgerEntry:
@@ -153,5 +236,7 @@ def entry(
         entry_id=entry_id,
         kind=kind,
         symbol=symbol,
-        postings=tuple(Posting(owner=owner, commodity=what, amount=amount) for owner, what, amount in changes),
+        postings=tuple(
+            Posting(owner=owner, mode=None, commodity=what, amount=amount) for owner, what, amount in changes
+        ),
     )

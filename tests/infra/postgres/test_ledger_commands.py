@@ -71,6 +71,27 @@ def test_pnl_has_a_row_per_owner_and_one_for_the_account() -> None:
 
 
 @pytest.mark.usefixtures("log")
+def test_pnl_by_symbol_run_and_plan_have_the_same_total_as_by_strategy() -> None:
+    rows = json.loads(_run("pnl", "--by", "symbol", "--strategy", "momentum", "--json")[1])
+    assert [(row["symbol"], row["pnl"], row["is_total"]) for row in rows] == [
+        ("AAPL", "-29.999997", False),
+        (None, "-29.999997", True),
+    ]
+    for by in ("strategy", "run", "plan"):
+        *_, total = json.loads(_run("pnl", "--by", by, "--strategy", "momentum", "--json")[1])
+        assert (total["is_total"], total["pnl"]) == (True, "-29.999997")
+        assert "total" in _run("pnl", "--by", by)[1]
+
+
+@pytest.mark.usefixtures("log")
+def test_lots_show_what_is_held_at_what_price() -> None:
+    [lot] = json.loads(_run("lots", "--symbol", "AAPL", "--json")[1])
+    assert (lot["owner"], lot["quantity"], lot["price"], lot["unrealised"]) == ("momentum", "3", "10.5", "-29.999997")
+    assert json.loads(_run("lots", "--strategy", "nobody", "--json")[1]) == []
+    assert "last mid" in _run("lots")[1]
+
+
+@pytest.mark.usefixtures("log")
 def test_rebuild_says_identical_and_exits_with_0() -> None:
     code, text = _run("rebuild", "--verify")
     assert code == 0

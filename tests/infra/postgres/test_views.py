@@ -19,9 +19,11 @@ from schemas.market import Quote
 from schemas.plan import LineStatus, Plan, PlanLine, PlanStatus, Rule
 from schemas.quantities import CONTEXT
 from schemas.record import Record
+from tests.infra.postgres import afternoon
 from tests.infra.postgres.stories import ACCOUNT, Log, deposit, entry, example, trade
+from topics.registry import read_by
 
-TOPICS = [(f"{name}.v1", 0) for name in ("ledger-entries", "account-snapshots", "plans", "line-outcomes")]
+TOPICS = [(topic.name, 0) for topic in read_by("projector")]
 _ACCOUNTS = count()
 
 
@@ -132,7 +134,10 @@ def test_pnl_is_unknown_while_a_holding_never_had_a_quote(projection: Projection
 def _line(symbol: str, status: LineStatus, rule: Rule | None, threshold: str | None = None) -> PlanLine:
     return example(
         PlanLine,
+        book="net",
         symbol=symbol,
+        cross_deferred_quantity=Decimal(0),
+        contributions=(),
         status=status,
         rule=rule,
         threshold=None if threshold is None else Decimal(threshold),
@@ -145,6 +150,7 @@ def _ended(symbol: str, outcome: Outcome, traded: str = "0", crossed: str = "0",
     return example(
         LineOutcome,
         plan_id=derived("plan"),
+        book="net",
         symbol=symbol,
         outcome=outcome,
         rule=None,
@@ -157,10 +163,10 @@ def _ended(symbol: str, outcome: Outcome, traded: str = "0", crossed: str = "0",
 
 def _why(connection: Connection) -> list[Any]:
     query = "SELECT symbol, outcome, rule, threshold, intended_quantity, intended_value, reason FROM why_not"
-    return connection.execute(f"{query} ORDER BY symbol").fetchall()
+    return connection.execute(f"{query} WHERE level = 'LINE' ORDER BY symbol").fetchall()
 
 
-def test_why_not_lists_what_was_not_traded_with_rule_threshold_and_amount(
+def test_why_not_lists_what_was_not_traded_in_full_with_rule_threshold_and_amount(
     projection: Projection, connection: Connection
 ) -> None:
     lines = (
@@ -170,6 +176,8 @@ def test_why_not_lists_what_was_not_traded_with_rule_threshold_and_amount(
         _line("D", LineStatus.PLANNED, Rule.CAPITAL),
         _line("E", LineStatus.PLANNED, None),
         _line("F", LineStatus.PLANNED, None),
+        _line("G", LineStatus.HELD, Rule.CONFLICT_FLAGGED),
+        _line("H", LineStatus.PLANNED, None),
     )
     _tell(
         projection,
@@ -177,15 +185,47 @@ def test_why_not_lists_what_was_not_traded_with_rule_threshold_and_amount(
         _ended("A", Outcome.FILLED, traded="3"),
         _ended("B", Outcome.SUPPRESSED),
         _ended("C", Outcome.REJECTED, reason="insufficient buying power"),
-        _ended("D", Outcome.PARTLY_FILLED, traded="1"),
+        _ended("D", Outcome.FILLED, traded="1"),
         _ended("E", Outcome.CROSSED, crossed="3"),
+        _ended("G", Outcome.HELD),
+        _ended("H", Outcome.PARTLY_FILLED, traded="2"),
     )
 
     amounts = (Decimal(3), Decimal("31.5"))
     assert _why(connection) == [
         ("B", "SUPPRESSED", "MIN_TRADE_VALUE", Decimal(50), *amounts, ""),
         ("C", "REJECTED", None, None, *amounts, "insufficient buying power"),
+        ("D", "FILLED", "CAPITAL", None, *amounts, ""),
+        ("G", "HELD", "CONFLICT_FLAGGED", None, *amounts, ""),
+        ("H", "PARTLY_FILLED", None, None, *amounts, ""),
     ]
+
+
+def test_why_not_names_wishes_cut_by_a_strategys_own_limit_and_crosses_that_were_deferred(
+    projection: Projection, connection: Connection
+) -> None:
+    _tell(projection, *afternoon.planned())
+
+    rows = connection.execute(
+        "SELECT level, symbol, strategy_id, rule, threshold, intended_quantity, intended_value, allowed_quantity"
+        " FROM why_not WHERE level <> 'LINE' ORDER BY level"
+    ).fetchall()
+    assert rows == [
+        ("CROSS", "TSLA", None, "QUOTE_LOCKED", None, 5, 140, 0),
+        ("STRATEGY", "KO", "trend", "POSITION_WEIGHT_MAX", 1500, 50, 1875, 40),
+    ]
+
+
+def test_why_not_keeps_two_books_of_one_symbol_apart(projection: Projection, connection: Connection) -> None:
+    lines = tuple(_line("A", LineStatus.PLANNED, None).model_copy(update={"book": book}) for book in ("net", "mean"))
+    _tell(
+        projection,
+        example(Plan, plan_id=derived("plan"), status=PlanStatus.READY, rule=None, detail="", lines=lines),
+        _ended("A", Outcome.FILLED, traded="3").model_copy(update={"book": "net"}),
+        _ended("A", Outcome.REJECTED).model_copy(update={"book": "mean"}),
+    )
+    found = connection.execute("SELECT book, outcome FROM why_not WHERE level = 'LINE'").fetchall()
+    assert found == [("mean", "REJECTED")]
 
 
 def test_why_not_names_the_rule_that_blocked_a_whole_plan(projection: Projection, connection: Connection) -> None:
@@ -201,4 +241,30 @@ def test_why_not_names_the_rule_that_blocked_a_whole_plan(projection: Projection
 
     assert _why(connection) == [
         ("A", None, "BOOKS_DIFFER", None, Decimal(3), Decimal("31.5"), "USD: books 1, broker 2"),
+    ]
+    blocked = connection.execute("SELECT symbol, rule, reason FROM why_not WHERE level = 'PLAN'").fetchall()
+    assert blocked == [(None, "BOOKS_DIFFER", "USD: books 1, broker 2")]
+
+
+def test_a_run_refused_under_the_id_of_a_real_one_hides_it_nowhere(
+    projection: Projection, connection: Connection
+) -> None:
+    _tell(projection, *afternoon.refused(), *afternoon.asked())
+
+    found = connection.execute('SELECT status FROM runs ORDER BY "offset"').fetchall()
+    assert found == [("REFUSED",), ("REQUESTED",)]
+    started = connection.execute("SELECT run_id, conflict_rule, trade_value_min FROM runs_started").fetchall()
+    assert started == [(afternoon.RUN, "FLAG", 50)]
+    assert connection.execute("SELECT count(*) FROM run_strategies").fetchone() == (8,)
+
+
+def test_a_run_that_trades_a_decision_has_the_terms_of_the_run_that_was_decided(
+    projection: Projection, connection: Connection
+) -> None:
+    _tell(projection, *afternoon.asked(), *afternoon.wanted(), *afternoon.decided())
+
+    query = "SELECT run_id, asked_run_id, symbol, decided_by, conflict_rule FROM runs_started ORDER BY decided_by"
+    assert connection.execute(query).fetchall() == [
+        (afternoon.FOLLOW_UP, afternoon.RUN, "MSFT", "Ada", "FLAG"),
+        (afternoon.RUN, afternoon.RUN, None, None, "FLAG"),
     ]

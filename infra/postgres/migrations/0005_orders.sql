@@ -7,6 +7,7 @@ CREATE TABLE order_intents (
     intent_id uuid NOT NULL,
     plan_id uuid NOT NULL,
     run_id uuid NOT NULL,
+    book text NOT NULL,
     symbol text NOT NULL,
     side text NOT NULL,
     order_qty numeric(38, 9) NOT NULL,
@@ -30,18 +31,19 @@ COMMENT ON TABLE order_intents IS 'Before the gate: submit, cancel or cross.';
 COMMENT ON COLUMN order_intents.account_id IS 'The brokerage account; the record''s partition follows from it.';
 COMMENT ON COLUMN order_intents.client_order_id IS 'Derived from the intent: a retry is the same order.';
 COMMENT ON COLUMN order_intents.action IS 'SUBMIT, CANCEL or CROSS.';
-COMMENT ON COLUMN order_intents.intent_id IS 'Derived from plan, symbol, leg and step.';
+COMMENT ON COLUMN order_intents.intent_id IS 'Derived from plan, book, symbol, leg and step.';
 COMMENT ON COLUMN order_intents.plan_id IS 'The plan.';
 COMMENT ON COLUMN order_intents.run_id IS 'The run.';
+COMMENT ON COLUMN order_intents.book IS 'The plan line''s book: net or a strategy id.';
 COMMENT ON COLUMN order_intents.symbol IS 'Ticker, upper case.';
 COMMENT ON COLUMN order_intents.side IS 'BUY or SELL; BUY for a cross.';
 COMMENT ON COLUMN order_intents.order_qty IS 'Shares, unsigned.';
 COMMENT ON COLUMN order_intents.ord_type IS 'MARKET.';
 COMMENT ON COLUMN order_intents.time_in_force IS 'DAY.';
 COMMENT ON COLUMN order_intents.venue IS 'BROKER or INTERNAL.';
-COMMENT ON COLUMN order_intents.leg IS 'Which order of the plan line, from 1; 0 is the cross.';
+COMMENT ON COLUMN order_intents.leg IS '0 the cross, 1 the reducing order of the plan line, 2 the increasing one.';
 COMMENT ON COLUMN order_intents.step IS 'Which try of the leg after a cancel, from 1.';
-COMMENT ON COLUMN order_intents.phase IS 'CROSSES, SELLS or BUYS.';
+COMMENT ON COLUMN order_intents.phase IS 'CROSSES, REDUCING or INCREASING.';
 COMMENT ON COLUMN order_intents.valid_until IS 'Not sent after this instant.';
 COMMENT ON COLUMN order_intents.reference_price IS 'Midpoint of the recorded quote; the price of a cross.';
 COMMENT ON COLUMN order_intents.partition IS 'Partition of order-intents.v1 the row comes from.';
@@ -125,6 +127,7 @@ CREATE TABLE orders (
     intent_id uuid NOT NULL,
     plan_id uuid NOT NULL,
     run_id uuid NOT NULL,
+    book text NOT NULL,
     symbol text NOT NULL,
     side text NOT NULL,
     order_qty numeric(38, 9) NOT NULL,
@@ -157,18 +160,19 @@ COMMENT ON COLUMN orders.last_px IS 'Price of this execution; null unless TRADE.
 COMMENT ON COLUMN orders.attempt IS 'How often this order was handed to the broker, from 1; 0 = never.';
 COMMENT ON COLUMN orders.reason IS 'Why: a refusal''s check, the broker''s message; else empty.';
 COMMENT ON COLUMN orders.transact_time IS 'The broker''s time of the event; null when it has none.';
-COMMENT ON COLUMN orders.intent_id IS 'Derived from plan, symbol, leg and step.';
+COMMENT ON COLUMN orders.intent_id IS 'Derived from plan, book, symbol, leg and step.';
 COMMENT ON COLUMN orders.plan_id IS 'The plan.';
 COMMENT ON COLUMN orders.run_id IS 'The run.';
+COMMENT ON COLUMN orders.book IS 'The plan line''s book: net or a strategy id.';
 COMMENT ON COLUMN orders.symbol IS 'Ticker, upper case.';
 COMMENT ON COLUMN orders.side IS 'BUY or SELL; BUY for a cross.';
 COMMENT ON COLUMN orders.order_qty IS 'Shares, unsigned.';
 COMMENT ON COLUMN orders.ord_type IS 'MARKET.';
 COMMENT ON COLUMN orders.time_in_force IS 'DAY.';
 COMMENT ON COLUMN orders.venue IS 'BROKER or INTERNAL.';
-COMMENT ON COLUMN orders.leg IS 'Which order of the plan line, from 1; 0 is the cross.';
+COMMENT ON COLUMN orders.leg IS '0 the cross, 1 the reducing order of the plan line, 2 the increasing one.';
 COMMENT ON COLUMN orders.step IS 'Which try of the leg after a cancel, from 1.';
-COMMENT ON COLUMN orders.phase IS 'CROSSES, SELLS or BUYS.';
+COMMENT ON COLUMN orders.phase IS 'CROSSES, REDUCING or INCREASING.';
 COMMENT ON COLUMN orders.valid_until IS 'Not sent after this instant.';
 COMMENT ON COLUMN orders.reference_price IS 'Midpoint of the recorded quote; the price of a cross.';
 COMMENT ON COLUMN orders.partition IS 'Partition of order-events.v1 the row comes from.';
@@ -223,6 +227,7 @@ CREATE TABLE fills (
     transact_time timestamptz NOT NULL,
     plan_id uuid NOT NULL,
     run_id uuid NOT NULL,
+    book text NOT NULL,
     symbol text NOT NULL,
     side text NOT NULL,
     order_qty numeric(38, 9) NOT NULL,
@@ -249,6 +254,7 @@ COMMENT ON COLUMN fills.leaves_qty IS 'What is left of the order after this fill
 COMMENT ON COLUMN fills.transact_time IS 'The broker''s time of the execution; the run''s as_of for a cross.';
 COMMENT ON COLUMN fills.plan_id IS 'The plan.';
 COMMENT ON COLUMN fills.run_id IS 'The run.';
+COMMENT ON COLUMN fills.book IS 'The plan line''s book: net or a strategy id.';
 COMMENT ON COLUMN fills.symbol IS 'Ticker, upper case.';
 COMMENT ON COLUMN fills.side IS 'BUY or SELL; BUY for a cross.';
 COMMENT ON COLUMN fills.order_qty IS 'Shares, unsigned.';

@@ -1,0 +1,142 @@
+"""`tape plan show | pnl`: one plan on one page, and what it won or lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.cli.tables import Json, instant, migrated, money, plain, print_json, print_table, signed
+from infra.errors import TapeError
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from infra.postgres.connection import Connection
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, add_completion=False)
+
+Wanted = Annotated[str, typer.Argument(metavar="PLAN_ID|RUN_ID", help="The plan or its run; the first digits will do.")]
+
+
+@app.command()
+def show(wanted: Wanted, as_json: Json = False) -> None:
+    """Show one plan: its limits, who wanted what, what was crossed, ordered and filled, and why not more.
+
+    `crossed` and `filled` of a strategy are its part; all of a line together are the line's.
+    """
+    from infra.postgres.plans import plan_document
+
+    with migrated() as connection:
+        found = plan_document(connection, _only(connection, wanted))
+    if as_json:
+        print_json(found)
+        return
+    _print_header(found["plan"])
+    _print_limits(found["constraints"])
+    _print_lines(found["lines"])
+
+
+@app.command()
+def pnl(wanted: Wanted, as_json: Json = False) -> None:
+    """Show what a plan won or lost, by strategy and symbol; realised for good, and open at the last known mid.
+
+    A gain belongs to the plan that closed the lot (first in, first out); to the one that opened it while it is open.
+    All plans together, and what happened outside plans, are the account's P&L exactly: tape ledger pnl --by plan.
+    """
+    from infra.postgres.plans import plan_pnl
+
+    with migrated() as connection:
+        found = plan_pnl(connection, _only(connection, wanted))
+    if as_json:
+        print_json(found)
+    else:
+        _print_pnl(found)
+
+
+def _only(connection: Connection, wanted: str) -> UUID:
+    """Return the one plan that is meant; raises TapeError where there is none, or several."""
+    from infra.postgres.plans import plan_ids, run_ids
+
+    found = plan_ids(connection, wanted)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        several = ", ".join(str(each) for each in found[:5])
+        raise TapeError(f"{wanted} begins the ids of {len(found)} plans: {several}")
+    runs = run_ids(connection, wanted)
+    if runs:
+        raise TapeError(f"run {runs[0]} has no plan (yet)", next_command=f"tape why SYMBOL --run {runs[0]}")
+    raise TapeError(f"no plan and no run has an id that begins with {wanted}", next_command="tape ledger pnl --by plan")
+
+
+def _print_header(plan: dict[str, Any]) -> None:
+    rule = "" if plan["rule"] is None else f", {plan['rule']}"
+    execution = "not executed yet" if plan["execution"] is None else f"execution {plan['execution']}"
+    print(f"Plan {plan['plan_id']}  {plan['status']}{rule}, {execution}")
+    if plan["detail"]:
+        print(f"  blocked   {plan['detail']}")
+    origin = "" if plan["decided_by"] is None else f", decided by {plan['decided_by']} about run {plan['asked_run_id']}"
+    print(f"  run       {plan['run_id']}, account {plan['account_id']}{origin}")
+    until = "" if plan["valid_until"] is None else f", orders valid until {instant(plan['valid_until'])}"
+    print(f"  time      as of {instant(plan['as_of'])}, account read {instant(plan['taken_at'])}{until}")
+    print("  dollars   " + _named(plan, "equity", "cash", "cash_available"))
+    print("  planned   " + _named(plan, "sells_expected", "buys_planned", "trade_value"))
+    if plan["sync_rule"] is not None:
+        rules = ("sync_rule", "conflict_rule", "cash_policy", "drift_rule", "binding")
+        print(
+            "  rules     " + ", ".join(f"{name.removesuffix('_rule').replace('_', ' ')} {plan[name]}" for name in rules)
+        )
+    if plan["scope"] is not None:
+        print(f"  scope     only {', '.join(plan['scope'])}; everything else is kept")
+
+
+def _named(plan: dict[str, Any], *names: str) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {money(plan[name])}" for name in names)
+
+
+def _print_limits(constraints: list[dict[str, Any]]) -> None:
+    from infra.cli.lines import print_constraints
+
+    binding = [each for each in constraints if each["effect"] != "WITHIN"]
+    within = [each["rule"] for each in constraints if each["effect"] == "WITHIN"]
+    print(f"\nLimits: {len(binding)} bind" + (f"; within {', '.join(dict.fromkeys(within))}" if within else ""))
+    if binding:
+        print_constraints(binding)
+
+
+def _print_lines(lines: list[dict[str, Any]]) -> None:
+    from infra.cli.lines import print_lines, print_orders
+
+    print(f"\nLines: {len(lines)}" + ("" if lines else ", nothing is wanted or held"))
+    if lines:
+        print_lines(lines)
+    if any(line["orders"] for line in lines):
+        print("\nOrders")
+        print_orders(lines)
+
+
+def _print_pnl(found: dict[str, Any]) -> None:
+    print(f"P&L of plan {found['plan_id']}, run {found['run_id']}, as of {instant(found['as_of'])}\n")
+    columns = ("strategy", "symbol", "traded", "cash", "last_mid", "realised", "open_at_last_mid", "pnl")
+    rows = []
+    for strategy in found["strategies"]:
+        own = [row for row in found["rows"] if row["owner"] == strategy["owner"]]
+        for row in own:
+            mid = "-" if row["mid"] is None else plain(row["mid"])
+            rows.append(
+                [row["owner"], row["symbol"] or "-", signed(row["quantity"]), money(row["cash"]), mid, *_won(row)]
+            )
+        if len(own) > 1:
+            rows.append([strategy["owner"], "all", "", money(strategy["cash"]), "", *_won(strategy)])
+    rows.append(["total", "all", "", money(found["total"]["cash"]), "", *_won(found["total"])])
+    print_table(columns, rows, columns[2:])
+    for row in found["passed_on"]:
+        print(
+            f"{plain(abs(row['quantity']))} {row['symbol']} of {row['owner']} that this plan opened were closed by"
+            f" others, to whom the gain of {money(row['realised'])} belongs"
+        )
+
+
+def _won(row: dict[str, Any]) -> list[str]:
+    return [money(row[name]) for name in ("realised", "unrealised", "pnl")]

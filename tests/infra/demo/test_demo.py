@@ -1,31 +1,17 @@
 """The main job, whole, and every command of the README on what it leaves; all of it real but the broker."""
 
 import json
-import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
 import pytest
 
-from infra.demo.stack import wait_until
-
-ROOT = Path(__file__).resolve().parents[3]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def tape(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "TAPE_HOME": str(home), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "infra.cli", *arguments]
-    return subprocess.run(
-        command, env=environment, capture_output=True, text=True, errors="replace", timeout=280, check=False
-    )
+from tests.infra.demo.commands import README, tape
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> Any:
@@ -127,8 +113,8 @@ def _nodes(roots: list[Any]) -> Iterator[Any]:
 #: Commands of the README that other tests run: the demo and its relatives here, up and down by the fixture, the rest
 #: in the tests named beside them.
 ELSEWHERE = {
-    "demo": "the fixture and the pages below",
-    "run": "test_a_run_from_the_readmes_file_goes_through_on_a_kept_demo",
+    "demo": "the fixture, and test_scenarios.py",
+    "run": "test_scenarios.py: test_a_run_from_the_readmes_file_goes_through_on_a_kept_demo",
     "decide": "tests/infra/cli/test_decide.py",
     "test": "runs this file",
     "storm": "test_workers_killed_at_random_leave_the_same_books_and_orders",
@@ -154,6 +140,9 @@ ANSWERS = {
     "trace": "RunRequest",
     "replay": "identical",
     "why": "IBM",
+    "sql": "symbol",
+    "tail": "fill",
+    "rewind": "",
     "plan": "of",
     "ledger": "",
     "topics": "",
@@ -175,84 +164,6 @@ def test_the_readme_names_only_commands_that_exist() -> None:
     from infra.cli.main import COMMANDS
 
     assert {each.split()[0] for each in readme_commands()} <= {each.name for each in COMMANDS}
-
-
-def shape(page: str) -> list[str]:
-    """The page's lines without what differs from run to run: headings, table heads and the words of sums."""
-    wanted = re.compile(
-        r"^(\d\. [A-Za-z ]+|plan lines ended as|P&L of|sum of the above|the broker's account|difference)"
-    )
-    return [found.group(1).strip() for line in page.splitlines() if (found := wanted.match(line))]
-
-
-def between(marker: str) -> str:
-    """What the README shows between two markers, without the fences."""
-    text = README.partition(f"<!-- {marker}:begin -->")[2].partition(f"<!-- {marker}:end -->")[0]
-    return "\n".join(line for line in text.splitlines() if not line.startswith("```"))
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A demo that goes on running, and the page it printed."""
-    home = tmp_path_factory.mktemp("kept")
-    done = tape(home, "demo", "--sessions", "2", "--keep")
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    yield home, done.stdout
-    tape(home, "reset", "--yes")
-
-
-def test_a_kept_demo_shows_the_readmes_page(kept: tuple[Path, str]) -> None:
-    _, page = kept
-
-    assert "everything holds" in page
-    assert shape(between("demo")) == shape(page)
-
-
-def test_a_run_from_the_readmes_file_goes_through_on_a_kept_demo(kept: tuple[Path, str]) -> None:
-    home, _ = kept
-    file = home / "run.toml"
-    file.write_text(between("run-file").replace("PAPER-1", "DEMO-1"), encoding="utf-8")
-
-    asked = tape(home, "run", str(file), "--as-of", "2013-03-01T15:59:30-05:00")
-    assert asked.returncode == 0, asked.stderr
-    run = asked.stdout.strip()
-    wait_until(lambda: "status=FINISHED" in tape(home, "trace", run).stdout, f"the end of run {run}", 60.0)
-
-    shown = tape(home, "plan", "show", run).stdout
-    assert "sync QUORUM, conflict FLAG" in shown
-    assert tape(home, "replay", run).stdout.rstrip().endswith("decisions identical")
-
-
-def test_a_kept_demo_goes_on_running_and_ends_with_down(kept: tuple[Path, str]) -> None:
-    home, _ = kept
-    pids = json.loads((home / "workers.json").read_text(encoding="utf-8"))
-
-    assert all(psutil.pid_exists(pid) for pid in pids.values())
-    stopped = tape(home, "down").stdout
-    assert {"workers", "simulator", "kafka", "registry", "postgres"} <= set(re.findall(r"[a-z]+", stopped))
-    assert not any(psutil.pid_exists(pid) for pid in pids.values())
-
-
-@pytest.mark.parametrize("scenario", ["netting", "books"])
-def test_two_strategies_share_a_symbol_in_both_ways_of_keeping_the_books(tmp_path: Path, scenario: str) -> None:
-    try:
-        done = tape(tmp_path, "demo", "--scenario", scenario)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-        assert "everything holds" in done.stdout
-        assert ("crossed inside the account" in done.stdout) is (scenario == "netting")
-        assert "what is left of it is taken back" in done.stdout
-        if scenario == "netting":
-            shown = [line for line in between("netting").splitlines() if line.strip() and not line.startswith("$")]
-            assert [line for line in shown if line.rstrip() not in done.stdout] == []
-    finally:
-        tape(tmp_path, "reset", "--yes")
-
-
-def test_a_small_scenario_takes_no_number_of_sessions(tmp_path: Path) -> None:
-    refused = tape(tmp_path, "demo", "--scenario", "netting", "--sessions", "3")
-
-    assert refused.returncode == 1
-    assert "expected no --sessions with scenario netting" in refused.stderr
 
 
 def test_workers_killed_at_random_leave_the_same_books_and_orders(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_while_the_plan_topic_refuses_writes_nothing_is_ordered_and_afterwards_e
         first = running.pids()["planner"]
         driver.begin(traded[0])
         ask = driver.ask(step, traded[0].as_of)
-        wait_until(lambda: count(servers, Books.topic) == 1, "the books of the run", PATIENCE_S)
+        wait_until(lambda: count(servers, Books.topic) >= 1, "the books of the run", PATIENCE_S)
         wait_until(lambda: running.pids()["planner"] != first, "the planner's end: it could not write", PATIENCE_S)
 
         assert count(servers, Plan.topic) == 0

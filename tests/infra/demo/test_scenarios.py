@@ -1,0 +1,84 @@
+"""A kept demo is the page of the README and goes on; two strategies share a symbol, netted and each with its book."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from infra.demo.stack import wait_until
+from tests.infra.demo.commands import between, tape
+
+
+def shape(page: str) -> list[str]:
+    """The page's lines without what differs from run to run: headings, table heads and the words of sums."""
+    wanted = re.compile(
+        r"^(\d\. [A-Za-z ]+|plan lines ended as|P&L of|sum of the above|the broker's account|difference)"
+    )
+    return [found.group(1).strip() for line in page.splitlines() if (found := wanted.match(line))]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A demo that goes on running, and the page it printed."""
+    home = tmp_path_factory.mktemp("kept")
+    done = tape(home, "demo", "--sessions", "2", "--keep")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    yield home, done.stdout
+    tape(home, "reset", "--yes")
+
+
+def test_a_kept_demo_shows_the_readmes_page(kept: tuple[Path, str]) -> None:
+    _, page = kept
+
+    assert "everything holds" in page
+    assert shape(between("demo")) == shape(page)
+
+
+def test_a_run_from_the_readmes_file_goes_through_on_a_kept_demo(kept: tuple[Path, str]) -> None:
+    home, _ = kept
+    file = home / "run.toml"
+    file.write_text(between("run-file").replace("PAPER-1", "DEMO-1"), encoding="utf-8")
+
+    asked = tape(home, "run", str(file), "--as-of", "2013-03-01T15:59:30-05:00")
+    assert asked.returncode == 0, asked.stderr
+    run = asked.stdout.strip()
+    wait_until(lambda: "status=FINISHED" in tape(home, "trace", run).stdout, f"the end of run {run}", 60.0)
+
+    shown = tape(home, "plan", "show", run).stdout
+    assert "sync QUORUM, conflict FLAG" in shown
+    assert tape(home, "replay", run).stdout.rstrip().endswith("decisions identical")
+
+
+def test_a_kept_demo_goes_on_running_and_ends_with_down(kept: tuple[Path, str]) -> None:
+    home, _ = kept
+    pids = json.loads((home / "workers.json").read_text(encoding="utf-8"))
+
+    assert all(psutil.pid_exists(pid) for pid in pids.values())
+    stopped = tape(home, "down").stdout
+    assert {"workers", "simulator", "kafka", "registry", "postgres"} <= set(re.findall(r"[a-z]+", stopped))
+    assert not any(psutil.pid_exists(pid) for pid in pids.values())
+
+
+@pytest.mark.parametrize("scenario", ["netting", "books"])
+def test_two_strategies_share_a_symbol_in_both_ways_of_keeping_the_books(tmp_path: Path, scenario: str) -> None:
+    try:
+        done = tape(tmp_path, "demo", "--scenario", scenario)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+        assert "everything holds" in done.stdout
+        assert ("crossed inside the account" in done.stdout) is (scenario == "netting")
+        assert "what is left of it is taken back" in done.stdout
+        if scenario == "netting":
+            shown = [line for line in between("netting").splitlines() if line.strip() and not line.startswith("$")]
+            assert [line for line in shown if line.rstrip() not in done.stdout] == []
+    finally:
+        tape(tmp_path, "reset", "--yes")
+
+
+def test_a_small_scenario_takes_no_number_of_sessions(tmp_path: Path) -> None:
+    refused = tape(tmp_path, "demo", "--scenario", "netting", "--sessions", "3")
+
+    assert refused.returncode == 1
+    assert "expected no --sessions with scenario netting" in refused.stderr

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
@@ -14,7 +15,6 @@ from infra.demo.scenarios import ScenarioName, scenario
 from infra.demo.stack import DemoStack, wait_until
 from infra.kafka import admin
 from infra.kafka.log import read_all
-from schemas.ledger import Books
 from schemas.order import OrderIntent
 from schemas.plan import Plan
 
@@ -42,39 +42,49 @@ def refuse_plans(servers: str) -> None:
         done.result()
 
 
-def count(servers: str, topic: str) -> int:
-    return sum(1 for _ in read_all(servers, [topic]))
+class Said(NamedTuple):
+    """How many plans and intents are on the log, and which orders the broker has."""
+
+    plans: int
+    intents: int
+    ordered: tuple[str, ...]
+
+
+def said(stack: DemoStack) -> Said:
+    plans, intents = (
+        sum(1 for _ in read_all(stack.stack.bootstrap_servers, [topic])) for topic in (Plan.topic, OrderIntent.topic)
+    )
+    return Said(plans, intents, broker_truth(stack.environment).client_order_ids)
 
 
 def test_while_the_plan_topic_refuses_writes_nothing_is_ordered_and_afterwards_everything_once(
     running: DemoStack,
 ) -> None:
-    (step,) = scenario(ScenarioName.DEFAULT, 1).steps
-    history, traded = Market().last(1)
+    steps = scenario(ScenarioName.DEFAULT, 2).steps
+    history, traded = Market().last(2)
     market = running.start_simulator(keep=False, now=history[-1].as_of, partial_rate=Decimal(0))
     servers = running.stack.bootstrap_servers
     running.start_workers(keep=False)
-    wait_until(lambda: "planner" in running.pids(), "the planner's start", PATIENCE_S)
-    refuse_plans(servers)
     driver = Driver(servers, running.partitions, market)
     try:
         driver.history(history)
-        first = running.pids()["planner"]
-        driver.begin(traded[0])
-        ask = driver.ask(step, traded[0].as_of)
-        wait_until(lambda: count(servers, Books.topic) >= 1, "the books of the run", PATIENCE_S)
-        wait_until(lambda: running.pids()["planner"] != first, "the planner's end: it could not write", PATIENCE_S)
+        list(driver.trade(traded[:1], steps[:1], running.check))  # all agents are up, and one run went through
+        before = said(running)
+        planner = running.pids()["planner"]
+        refuse_plans(servers)
+        driver.begin(traded[1])
+        run = driver.ask(steps[1], traded[1].as_of)
+        wait_until(lambda: running.pids()["planner"] != planner, "the planner's end: it could not write", PATIENCE_S)
 
-        assert count(servers, Plan.topic) == 0
-        assert count(servers, OrderIntent.topic) == 0
-        assert broker_truth(running.environment).client_order_ids == ()
+        assert said(running) == before
 
         admin.apply(servers, running.partitions)
-        driver.expect_finished(ask, running.check)
+        driver.expect_finished(run, running.check)
 
-        assert count(servers, Plan.topic) == 1
-        ordered = broker_truth(running.environment).client_order_ids
-        assert ordered
+        plans, intents, ordered = said(running)
+        assert plans == before.plans + 1
+        assert intents > before.intents
+        assert len(ordered) > len(before.ordered)
         assert len(set(ordered)) == len(ordered)
     finally:
         driver.close()

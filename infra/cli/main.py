@@ -55,7 +55,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("storm", "infra.cli.demo:storm", "Run the demo with workers killed at random and compare the books."),
     Command("bench", "infra.cli.bench:bench", "Measure latency and throughput beside bare confluent-kafka."),
     Command("kafka", "infra.cli.kafka_tools:app", "Run Kafka's own console tools."),
-    Command("topics", "infra.cli.topics:app", "Make, compare and list the topics."),
+    Command("topics", "infra.cli.topics:app", "Make, compare, list and explain the topics."),
     Command("schemas", "infra.cli.schemas:app", "Check, lock, register and list the schemas."),
 )
 

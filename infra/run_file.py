@@ -1,7 +1,8 @@
 """A run as a person writes it down: a TOML file with an account, strategies, and only what differs from the usual.
 
 What is left out has the value of `LIMITS` and `RULES`: whole shares, cash only, no short, wishes summed, all signals
-waited for. The record that is published says everything, so a later change of these values changes no old decision.
+waited for, a minute at most. The record that is published says everything, so a later change of these values changes
+no old decision.
 """
 
 import tomllib
@@ -9,9 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from infra.errors import TapeError
 from schemas.identity import run_id
@@ -77,7 +78,7 @@ class RunFile(BaseModel):
 
     account_id: str = Field(min_length=1)
     valid_for_minutes: int = Field(default=15, gt=0, description="Orders are not sent later than this.")
-    deadline_s: int | None = Field(default=None, gt=0, description="Signals are waited for this long; left out = ever.")
+    deadline_s: int = Field(default=60, ge=0, description="Signals are waited for this long; 0 = without end.")
     limits: Limits = LIMITS
     rules: RunRules = RULES
     strategies: tuple[StrategyTerms, ...] = ()
@@ -97,6 +98,12 @@ class RunFile(BaseModel):
     def _with_usual_terms(cls, value: object) -> object:
         return tuple(_terms(each) for each in value) if isinstance(value, list) else value
 
+    @model_validator(mode="after")
+    def _deadline_before_the_end(self) -> Self:
+        if self.deadline_s >= self.valid_for_minutes * 60:
+            raise ValueError(f"expected a deadline before the orders' {self.valid_for_minutes} minutes are over")
+        return self
+
     def request(
         self, as_of: datetime, bars_until: tuple[PartitionPosition, ...], request_id: str, requested_by: str
     ) -> RunRequest:
@@ -111,7 +118,7 @@ class RunFile(BaseModel):
             limits=self.limits,
             rules=self.rules,
             valid_until=as_of + timedelta(minutes=self.valid_for_minutes),
-            deadline_at=None if self.deadline_s is None else as_of + timedelta(seconds=self.deadline_s),
+            deadline_at=as_of + timedelta(seconds=self.deadline_s) if self.deadline_s else None,
             bars_until=bars_until,
         )
 

@@ -32,7 +32,7 @@ RULES: dict[str, str] = {
     "POSITION_WEIGHT_MAX": "one symbol may not be more of the whole",
     "WEIGHT_TOTAL_MAX": "all positions together may not be more of the whole",
     "MARGIN_UTILISATION": "no more equity may be bound as initial margin",
-    "MAINTENANCE_BUFFER": "equity has to stay this far above maintenance margin",
+    "MAINTENANCE_BUFFER": "maintenance margin may be at most this",
     "TRADE_VALUE_MAX": "no more may be traded in a day",
     "CAPITAL": "there is no more money for it",
     "PLAN_INVALID": "the finished plan broke a rule of its own",

@@ -11,7 +11,7 @@ import typer
 def run(
     file: Annotated[Path, typer.Argument(help="TOML: account, strategies, and what differs from the usual limits.")],
     as_of: Annotated[
-        str | None, typer.Option(help="The valuation instant, ISO 8601 with an offset; left out = now.")
+        str | None, typer.Option(help="The valuation instant, ISO 8601 with an offset; left out = now, by TAPE_CLOCK.")
     ] = None,
     name: Annotated[str, typer.Option(help="Your name for it: the same name and instant is the same run.")] = "manual",
     by: Annotated[str, typer.Option(help="Who asks.")] = "operator",
@@ -22,7 +22,7 @@ def run(
     Bars are read up to where bars.v1 ends now. Exit code 0 once the request is on the log: what became of it is told by
     tape trace and tape why.
     """
-    from infra.clock import system_clock
+    from infra.clock import clock_of
     from infra.errors import TapeError
     from infra.kafka.log import high_watermarks, partitions_of
     from infra.kafka.publish import Publisher
@@ -36,7 +36,7 @@ def run(
     settings = Settings.load(needs={"bootstrap_servers"})
     servers = settings.bootstrap_servers
     try:
-        instant = system_clock() if as_of is None else datetime.fromisoformat(as_of)
+        instant = clock_of(settings)() if as_of is None else datetime.fromisoformat(as_of)
     except ValueError as error:
         raise TapeError(f"--as-of: expected an instant such as 2026-11-20T15:55:00-05:00, was {as_of}") from error
     if instant.tzinfo is None:

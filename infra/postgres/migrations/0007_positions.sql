@@ -37,8 +37,10 @@ COMMENT ON COLUMN cash.amount IS 'Dollars; negative while shares are financed by
 
 CREATE VIEW marks AS
 SELECT DISTINCT ON (account_id, symbol)
-    account_id, symbol, trim_scale((bid + ask) * 0.5) AS mid, quoted_at, source
-FROM quotes
+    -- half-even to six decimals, as the agents round it; PostgreSQL rounds a half away from zero
+    account_id, symbol, trim_scale((steps - (steps % 1 = 0.5 AND trunc(steps) % 2 = 0)::integer * 0.5)::numeric(38, 0)
+        / 1000000) AS mid, quoted_at, source
+FROM quotes, LATERAL (SELECT (bid + ask) * 500000 AS steps) AS micros
 WHERE bid > 0 AND ask > 0
 ORDER BY account_id, symbol, "offset" DESC;
 COMMENT ON VIEW marks IS 'The last known midpoint of each symbol: of the last snapshot that had a bid and an offer.';

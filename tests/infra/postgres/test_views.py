@@ -116,6 +116,23 @@ def test_a_snapshot_without_bid_and_offer_does_not_mark(projection: Projection, 
     assert _pnl(connection)["momentum"] == (-1000, 1100, 100, [])
 
 
+@pytest.mark.parametrize(
+    ("bid", "ask", "mid"),
+    [
+        ("10.000001", "10.000002", "10.000002"),
+        ("10.000002", "10.000003", "10.000002"),
+        ("0.000001", "0.000002", "0.000002"),
+        ("0.99", "1.02", "1.005"),
+    ],
+)
+def test_a_mark_is_rounded_as_the_agents_round_the_midpoint(
+    projection: Projection, connection: Connection, bid: str, ask: str, mid: str
+) -> None:
+    _tell(projection, _snapshot(("AAPL", bid, ask)))
+
+    assert connection.execute("SELECT mid FROM marks").fetchone() == (Decimal(mid),)
+
+
 def test_pnl_is_unknown_while_a_holding_never_had_a_quote(projection: Projection, connection: Connection) -> None:
     _tell(
         projection,

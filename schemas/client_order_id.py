@@ -15,6 +15,9 @@ from uuid import UUID
 
 CLIENT_ORDER_ID_LENGTH_MAX = 128  # Alpaca's limit (OpenAPI trading spec 2.0.1)
 
+OWNER_LENGTH_MAX, SYMBOL_LENGTH_MAX = 64, 32
+"""Longest escaped parts that always fit: time, digits and version take what is left."""
+
 OLDER_OWNER = "alch"
 """What stands in the owner's place of ids of the older form, which do not say the strategy."""
 

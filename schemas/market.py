@@ -1,12 +1,15 @@
 """Market data: bars, and the quotes a decision saw."""
 
 from datetime import date
+from decimal import Decimal
 from typing import ClassVar
 
 from pydantic import Field
 
-from schemas.quantities import Price
+from schemas.quantities import CONTEXT, Price
 from schemas.record import Instant, Record, Value
+
+PRICE_UNIT = Decimal(1).scaleb(-6)
 
 
 class Bar(Record):
@@ -33,3 +36,13 @@ class Quote(Value):
     ask: Price = Field(description="Best offer, dollars; 0 = none.")
     quoted_at: Instant = Field(description="The venue's time of the quote.")
     source: str = Field(description="Feed the quote came from.")
+
+    @property
+    def midpoint(self) -> Decimal | None:
+        """Return the middle of bid and ask, dollars, half-even at a price's six decimals; None without two sides.
+
+        The one price that shares are valued at and crossed at, so there is one rule for it.
+        """
+        if self.bid <= 0 or self.ask <= 0:
+            return None
+        return CONTEXT.divide(CONTEXT.add(self.bid, self.ask), Decimal(2)).quantize(PRICE_UNIT, context=CONTEXT)

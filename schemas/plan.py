@@ -39,6 +39,7 @@ class LineStatus(StrEnum):
 class Rule(StrEnum):
     """The rule that held, suppressed, blocked or reduced a line, in the order the rules are applied."""
 
+    ACCOUNT_UNREADABLE = "ACCOUNT_UNREADABLE"
     BOOKS_DIFFER = "BOOKS_DIFFER"
     EQUITY_NOT_POSITIVE = "EQUITY_NOT_POSITIVE"
     CONFLICT_FLAGGED = "CONFLICT_FLAGGED"
@@ -49,6 +50,7 @@ class Rule(StrEnum):
     QUOTE_LOCKED = "QUOTE_LOCKED"
     QUOTE_CROSSED = "QUOTE_CROSSED"
     CAPITAL_NOT_POSITIVE = "CAPITAL_NOT_POSITIVE"
+    KEPT = "KEPT"
     NO_DIFFERENCE = "NO_DIFFERENCE"
     SHORT_NOT_ALLOWED = "SHORT_NOT_ALLOWED"
     FRACTIONAL_SHORT = "FRACTIONAL_SHORT"
@@ -109,7 +111,9 @@ class PlanLine(Value):
     priority: int = Field(description="Lowest priority number among the strategies that want it; ties by symbol.")
     status: LineStatus = Field(description="PLANNED, SUPPRESSED, BLOCKED or HELD.")
     rule: Rule | None = Field(description="The rule that held, stopped or reduced the line; null when none did.")
-    threshold: Money | None = Field(description="The rule's threshold; null when the rule has none.")
+    threshold: Money | None = Field(
+        description="The rule's threshold, of CAPITAL what was left of it; null when the rule has none."
+    )
     intended_quantity: Quantity = Field(description="Shares the line would have ordered without the rule, unsigned.")
     intended_value: Money = Field(description="intended_quantity times price, dollars.")
     contributions: tuple[LineContribution, ...] = Field(description="Per strategy, sorted by strategy_id.")

@@ -96,7 +96,9 @@ class StrategyTerms(Value):
 class Limits(Value):
     """The thresholds a plan is held to; each is named by its rule id in the plan line it acts on."""
 
-    trade_value_min: Money = Field(description="MIN_TRADE_VALUE: lines worth less than this are suppressed, dollars.")
+    trade_value_min: Money = Field(
+        description="MIN_TRADE_VALUE: lines worth less than this are suppressed, dollars.", ge=0
+    )
     trade_value_max: Money | None = Field(
         description="TRADE_VALUE_MAX: dollars the account may trade in a day, both sides; null = no limit.", ge=0
     )
@@ -174,8 +176,10 @@ class RunRefusal(StrEnum):
     """Why a request became no run, in the order the checks are made."""
 
     RUN_ID_MISMATCH = "RUN_ID_MISMATCH"
+    DIFFERENT_REQUEST = "DIFFERENT_REQUEST"
     DUPLICATE_STRATEGY = "DUPLICATE_STRATEGY"
     RESERVED_NAME = "RESERVED_NAME"
+    NAME_TOO_LONG = "NAME_TOO_LONG"
     ALLOCATION_EXCEEDS_ONE = "ALLOCATION_EXCEEDS_ONE"
     ALLOCATION_NOT_FULL = "ALLOCATION_NOT_FULL"
     QUORUM_NOT_POSSIBLE = "QUORUM_NOT_POSSIBLE"

@@ -31,10 +31,18 @@ from schemas.run import (
 
 
 @dataclass(frozen=True)
-class State:
-    """Every run judged so far, with its terms while it still waits for a deadline; None when it waits for none."""
+class Judged:
+    """A run that was judged: its terms, and whether it still waits for its deadline."""
 
-    waiting: Map[UUID, RunTerms | None]
+    terms: RunTerms
+    is_waiting: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """Every run judged so far."""
+
+    runs: Map[UUID, Judged]
 
 
 def initial_state() -> State:
@@ -45,13 +53,17 @@ def initial_state() -> State:
 def decide(state: State, message: Message) -> list[Record]:
     """Return the run or the passed deadline that follows from a request or a clock reading."""
     match message.record:
-        case RunRequest(run_id=run_id) as request if run_id in state.waiting and run_id == own_id(request):
-            return []
+        case RunRequest(run_id=run_id) as request if run_id in state.runs and run_id == own_id(request):
+            return _asked_again(state.runs[run_id].terms, request)
         case RunRequest() as request:
-            return [_judged(request)]
+            terms = _terms(request)
+            return [_run(request, terms, refusal_of(request, terms))]
         case ClockReading(account_id=account, run_id=run_id, read_at=read_at):
-            terms = state.waiting.get(run_id)
-            if terms is None or terms.deadline_at is None or read_at < terms.deadline_at:
+            judged = state.runs.get(run_id)
+            if judged is None or not judged.is_waiting:
+                return []
+            terms = judged.terms
+            if terms.deadline_at is None or read_at < terms.deadline_at:
                 return []
             return [DeadlinePassed(account_id=account, run_id=run_id, deadline_at=terms.deadline_at, terms=terms)]
         case other:
@@ -61,19 +73,29 @@ def decide(state: State, message: Message) -> list[Record]:
 def evolve(state: State, record: Record) -> State:
     """Return the state after one of the scheduler's own records."""
     match record:
-        case Run(run_id=run_id, status=RunStatus.REQUESTED, terms=terms):
-            return State(state.waiting.set(run_id, None if terms.deadline_at is None else terms))
-        case Run(refusal=RunRefusal.RUN_ID_MISMATCH):
+        case Run(refusal=RunRefusal.RUN_ID_MISMATCH | RunRefusal.DIFFERENT_REQUEST):
             return state
-        case Run(run_id=run_id) | DeadlinePassed(run_id=run_id):
-            return State(state.waiting.set(run_id, None))
+        case Run(run_id=run_id, status=status, terms=terms):
+            is_waiting = status is RunStatus.REQUESTED and terms.deadline_at is not None
+            return State(state.runs.set(run_id, Judged(terms, is_waiting)))
+        case DeadlinePassed(run_id=run_id, terms=terms):
+            return State(state.runs.set(run_id, Judged(terms, is_waiting=False)))
         case other:
             raise TypeError(f"the scheduler publishes Run and DeadlinePassed, was {type(other).__name__}")
 
 
-def _judged(request: RunRequest) -> Run:
-    terms = _terms(request)
-    refusal, detail = refusal_of(request, terms) or (None, "")
+def _asked_again(terms: RunTerms, request: RunRequest) -> list[Record]:
+    """Asking again for the same is asking once; asking for something else under the same name is refused."""
+    asked = _terms(request)
+    different = [name for name in RunTerms.model_fields if getattr(terms, name) != getattr(asked, name)]
+    if not different:
+        return []
+    detail = f"expected what {request.request_id!r} asked for before at this instant, was other {', '.join(different)}"
+    return [_run(request, asked, (RunRefusal.DIFFERENT_REQUEST, detail))]
+
+
+def _run(request: RunRequest, terms: RunTerms, why_not: tuple[RunRefusal, str] | None) -> Run:
+    refusal, detail = why_not or (None, "")
     return Run(
         account_id=request.account_id,
         run_id=request.run_id,

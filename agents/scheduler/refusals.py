@@ -11,7 +11,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from agents.scheduler.sessions import FIRST, LAST, is_session, session_date
-from schemas.client_order_id import OLDER_OWNER
+from schemas.client_order_id import OLDER_OWNER, OWNER_LENGTH_MAX, SYMBOL_LENGTH_MAX, escaped
 from schemas.identity import run_id
 from schemas.ledger import MANUAL, STREET, SYSTEM
 from schemas.order import NET
@@ -72,6 +72,16 @@ def _reserved(terms: RunTerms) -> str:
     return ""
 
 
+def _too_long(terms: RunTerms) -> str:
+    """Names go into client order ids, escaped and whole: what would not fit is refused before there is an order."""
+    for strategy in terms.strategies:
+        named = [(strategy.strategy_id, OWNER_LENGTH_MAX), *((each, SYMBOL_LENGTH_MAX) for each in strategy.symbols)]
+        for name, most in named:
+            if not 1 <= len(escaped(name)) <= most:
+                return f"expected 1 to {most} characters in a client order id, was {len(escaped(name))}: {name!r}"
+    return ""
+
+
 def _allocated(terms: RunTerms) -> Decimal:
     return sum((each.allocation for each in terms.strategies), Decimal(0))
 
@@ -126,6 +136,7 @@ def _deadline_too_early(terms: RunTerms) -> str:
 CHECKS: tuple[tuple[RunRefusal, Check], ...] = (
     (RunRefusal.DUPLICATE_STRATEGY, _named_twice),
     (RunRefusal.RESERVED_NAME, _reserved),
+    (RunRefusal.NAME_TOO_LONG, _too_long),
     (RunRefusal.ALLOCATION_EXCEEDS_ONE, _allocated_too_much),
     (RunRefusal.ALLOCATION_NOT_FULL, _allocated_too_little),
     (RunRefusal.QUORUM_NOT_POSSIBLE, _no_quorum),

@@ -12,10 +12,9 @@ from infra.errors import TapeError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
-    from uuid import UUID
 
     from schemas.portfolio import Conflict, ConflictChoice, ConflictDecision, ConflictOutcome, Portfolio
-    from topics.wire import Incoming, Partition
+    from topics.wire import Incoming
 
 ANSWER_TIMEOUT_S = 30.0
 
@@ -37,11 +36,12 @@ def decide(
     about this symbol alone. Exit code 0 when the decision was accepted, 1 when not.
     """
     from infra.clock import clock_of
+    from infra.kafka.answers import Answers
     from infra.kafka.log import read_all
     from infra.kafka.publish import Publisher
     from infra.settings import Settings
     from schemas.identity import derived
-    from schemas.portfolio import Portfolio
+    from schemas.portfolio import ConflictOutcome, Portfolio
 
     choice = chosen(take, total, hold)
     if not by.strip():
@@ -52,11 +52,18 @@ def decide(
     now = clock_of(settings)()
     decision = decision_on(portfolio, symbol.upper(), choice, take, by, reason, now + timedelta(minutes=valid_for))
     identity = derived("conflict-decision", *decision.model_dump().values())
-    answers = _Answers(servers)
+    answers = Answers(servers, ConflictOutcome)
     publisher = Publisher(servers, settings.partitions, "cli")
     publisher.publish(decision, identity, now, correlation_id=decision.run_id)
     publisher.flush()
-    outcome = answers.to(identity, decision)
+    outcome = answers.to(identity, ANSWER_TIMEOUT_S)
+    if outcome is None:
+        raise TapeError(
+            f"the collector has not answered within {ANSWER_TIMEOUT_S:.0f} s; the decision stays on the log and is "
+            "judged when it runs",
+            where=f"{decision.topic}, run {decision.run_id}, {decision.symbol}",
+            next_command="tape status",
+        )
     print(outcome.model_dump_json(indent=2) if as_json else told(outcome))
     raise typer.Exit(0 if outcome.status == "ACCEPTED" else 1)
 
@@ -155,41 +162,3 @@ WHY_NOT: Mapping[str, str] = {
 
 def _wishes(conflict: Conflict) -> str:
     return ", ".join(f"{each.strategy_id} {each.weight.normalize():f}" for each in conflict.wishes)
-
-
-class _Answers:
-    """Hears what the collector says from now on."""
-
-    def __init__(self, servers: str) -> None:
-        from confluent_kafka import TopicPartition
-
-        from infra.kafka.log import high_watermarks, partitions_of, reading_consumer
-        from schemas.portfolio import ConflictOutcome
-
-        topic: tuple[Partition, ...] = partitions_of(servers, [ConflictOutcome.topic])
-        starts = high_watermarks(servers, topic)
-        self._consumer = reading_consumer(servers)
-        self._consumer.assign([TopicPartition(*where, offset) for where, offset in starts.items()])
-
-    def to(self, identity: UUID, decision: ConflictDecision) -> ConflictOutcome:
-        """Return the outcome of a decision; raises TapeError when nothing is heard in time."""
-        from infra.clock import seconds
-        from infra.kafka.log import end_reached, incoming
-        from schemas.portfolio import ConflictOutcome
-        from topics.codec import decode
-
-        until = seconds() + ANSWER_TIMEOUT_S
-        while seconds() < until:
-            message = self._consumer.poll(0.2)
-            if message is None or end_reached(message):
-                continue
-            event = decode(incoming(message))
-            if event.envelope.causation_id == identity and isinstance(event.record, ConflictOutcome):
-                self._consumer.close()
-                return event.record
-        raise TapeError(
-            f"the collector has not answered within {ANSWER_TIMEOUT_S:.0f} s; the decision stays on the log and is "
-            "judged when it runs",
-            where=f"{decision.topic}, run {decision.run_id}, {decision.symbol}",
-            next_command="tape status",
-        )

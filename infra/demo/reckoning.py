@@ -76,7 +76,7 @@ class Reckoning:
     @cached_property
     def deposits(self) -> Decimal:
         """Return what came into the account from outside."""
-        kinds = (EntryKind.DEPOSIT, EntryKind.OTHER_ACTIVITY)
+        kinds = (EntryKind.DEPOSIT,)
         return _sum(
             posting.amount
             for entry in self.entries
@@ -89,9 +89,19 @@ class Reckoning:
         """Return how many entries do not sum to zero in every commodity."""
         return sum(1 for entry in self.entries if any(_per_commodity(entry).values()))
 
+    @cached_property
+    def transfers(self) -> dict[str, Decimal]:
+        """Return owner -> what it was given of the account's own cash, less what it gave back."""
+        given: dict[str, Decimal] = {}
+        for entry in self.entries:
+            for posting in entry.postings if entry.kind is EntryKind.TRANSFER else ():
+                given[posting.owner] = given.get(posting.owner, ZERO) + posting.amount
+        return given
+
     def strategy_pnl(self) -> dict[str, Decimal]:
-        """Return owner -> cash flows plus holdings at the marks; deposits are no profit."""
-        pnl = {owner: self._value(book) for owner, book in sorted(self.books.items())}
+        """Return owner -> cash flows plus holdings at the marks; neither deposits nor transfers are profit."""
+        given = self.transfers
+        pnl = {owner: self._value(book) - given.get(owner, ZERO) for owner, book in sorted(self.books.items())}
         pnl[SYSTEM] = pnl.get(SYSTEM, ZERO) - self.deposits
         return pnl
 

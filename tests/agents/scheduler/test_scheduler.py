@@ -232,7 +232,38 @@ def test_nobody_is_warned_where_sharing_is_allowed_or_the_run_is_refused() -> No
 
 
 def test_the_checks_are_made_in_the_order_of_the_reasons() -> None:
-    assert [refusal for refusal, _ in refusals.CHECKS] == list(RunRefusal)[1:]
+    assert list(RunRefusal)[:2] == [RunRefusal.RUN_ID_MISMATCH, RunRefusal.DIFFERENT_REQUEST]
+    assert [refusal for refusal, _ in refusals.CHECKS] == list(RunRefusal)[2:]
+
+
+def test_asking_for_something_else_under_the_same_name_is_refused_and_changes_nothing() -> None:
+    first = request()
+    other = request(strategies=(strategy("momentum-us", "0.4"),))
+
+    story = given(scheduler).when(first).when(other)
+
+    (refused,) = story.said
+    assert isinstance(refused, Run)
+    assert (refused.status, refused.refusal) == (RunStatus.REFUSED, RunRefusal.DIFFERENT_REQUEST)
+    assert refused.detail.endswith("was other strategies")
+    assert story.when(first).said == ()
+
+
+@pytest.mark.parametrize(
+    ("named", "counted"),
+    [
+        ({"strategies": (strategy("x" * 65),)}, "was 65"),
+        ({"strategies": (strategy("a-b" * 13),)}, "was 65"),
+        ({"strategies": (strategy("a", symbols=("S" * 33,)),)}, "was 33"),
+        ({"strategies": (strategy("a", symbols=("",)),)}, "was 0"),
+    ],
+)
+def test_a_name_that_would_not_fit_into_a_client_order_id_is_refused(named: dict[str, Any], counted: str) -> None:
+    refused = judged(request(**named))
+
+    assert refused.refusal is RunRefusal.NAME_TOO_LONG
+    assert counted in refused.detail
+    assert judged(request(strategies=(strategy("x" * 64, symbols=("S" * 32,)),))).status is RunStatus.REQUESTED
 
 
 def test_the_whole_may_be_allocated_and_a_deadline_may_be_the_as_of_itself() -> None:

@@ -32,7 +32,8 @@ class Activity(Value):
     activity_id: str = Field(description="The broker's own id of the activity.")
     activity_type: str = Field(description="The broker's own word: CSD, FEE, DIV, FILL, ...")
     client_order_id: str | None = Field(
-        description="Of an execution that is not of our orders: the order's client order id; null for all others."
+        description="Of an execution that is not of our orders: the order's client order id, empty when the order is"
+        " gone at the broker; null for all others."
     )
     body: str = Field(description="The activity as the broker sent it, JSON.")
 
@@ -101,6 +102,7 @@ class AccountActivity(AccountRecord):
     activity_id: str = Field(description="The broker's own id of the activity.")
     activity_type: str = Field(description="The broker's own word: CSD, FEE, DIV, FILL, ...")
     client_order_id: str | None = Field(
-        description="Of an execution that is not of our orders: the order's client order id; null for all others."
+        description="Of an execution that is not of our orders: the order's client order id, empty when the order is"
+        " gone at the broker; null for all others."
     )
     body: str = Field(description="The activity as the broker sent it, JSON.")

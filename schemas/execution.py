@@ -72,7 +72,8 @@ class Execution(AccountRecord):
     portfolio: PortfolioContent | None = Field(description="What the run wants; with CLEARING and CLEARED, else null.")
     plan: AcceptedPlan | None = Field(description="With the first ACCEPTED: the lines with work to do, else null.")
     ended_orders: tuple[OrderProgress, ...] = Field(
-        description="With CLEARED: orders ended since the last CLEARED; otherwise those this step ended. Sorted."
+        description="With CLEARED: the ended orders of the last plan with work to do, until the next such plan is"
+        " accepted; otherwise those this step ended. Sorted."
     )
 
 
@@ -109,4 +110,6 @@ class LineOutcome(AccountRecord):
     order_qty: Quantity = Field(description="Shares ordered at the broker.")
     cum_qty: Quantity = Field(description="Shares executed at the broker.")
     cross_quantity: Quantity = Field(description="Shares crossed inside the account.")
-    reason: str = Field(description="For a person: the broker's message, or what superseded it; may be empty.")
+    reason: str = Field(
+        description="For a person: the broker's message, what superseded it, or why its plan was blocked; may be empty."
+    )

@@ -123,6 +123,6 @@ class Books(AccountRecord):
 
     run_id: UUID = Field(description="The run.")
     status: BooksStatus = Field(description="PENDING while fills of ended orders are missing, READY, or BLOCKED.")
-    detail: str = Field(description="Why it is pending or blocked; else empty.")
+    detail: str = Field(description="Why it is pending or blocked, or why no capital was given; else empty.")
     differences: tuple[BookDifference, ...] = Field(description="Where books and broker disagree, sorted by item.")
     content: BooksContent = Field(description="Books and snapshot.")

@@ -2,6 +2,8 @@
 
 Of every order it follows which executions were said in an unbroken row, because only those can have been booked, and
 whether its end was said after all of them. Until then an order is read at every poll.
+
+What orders are called that no report names was asked for. A next owner asks again: only what was published is rebuilt.
 """
 
 import threading
@@ -14,7 +16,7 @@ from uuid import UUID
 from agents.broker.facts import ACTIVITY_TIMES, Origin, Subject
 from agents.broker.reading import Fields, OrderShown, Row, fields_of, instant, number, order_of, part, rows_of, text
 from agents.declaration import Fact
-from schemas.account import AccountActivity
+from schemas.account import AccountActivity, AccountSnapshot, OrderProgress
 from schemas.order import NOT_SENT, BrokerReport, ReportKind, ReportRequest
 from schemas.record import Envelope, Record
 
@@ -48,14 +50,17 @@ class OrderMemory:
 class AccountMemory:
     """What was said about one account. Hold `lock` while reading or changing it: several threads do.
 
-    `names` are the client order ids of orders by the broker's ids, `strangers` those of orders placed without us.
+    `names` are the client order ids of orders by the broker's ids, as reports say them; `asked` those that were asked
+    for, or said with an activity, empty when the broker has no such order any more. `told` are the client order ids of
+    orders that our log has told of.
     """
 
     account_id: str
     lock: threading.RLock = field(default_factory=threading.RLock)
     orders: dict[str, OrderMemory] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
-    strangers: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
     streamed: set[UUID] = field(default_factory=set)
     activities: set[str] = field(default_factory=set)
     latest_activity: datetime | None = None
@@ -71,16 +76,26 @@ class AccountMemory:
 
     def submitting(self, client_order_id: str, origin: Origin) -> None:
         """Note that an order is about to be sent."""
+        self.told.add(client_order_id)
         self.order(client_order_id).origin = origin
 
-    def was_sent(self, client_order_id: str) -> bool:
-        """Say whether an order was sent because the log said so, or was to be."""
+    def is_on_log(self, client_order_id: str) -> bool:
+        """Say whether our log has told of an order: that it is to be sent, or that it has ended."""
         known = self.orders.get(client_order_id)
-        return known is not None and known.origin.correlation_id is not None
+        return client_order_id in self.told or (known is not None and known.origin.correlation_id is not None)
 
     def ended(self, client_order_id: str) -> None:
-        """Note that an order has ended for good."""
+        """Note that an order of our log has ended for good."""
+        self.told.add(client_order_id)
         self.order(client_order_id).is_over = True
+
+    def tell(self, ended: Iterable[OrderProgress]) -> None:
+        """Note orders that a cleared run says have ended."""
+        self.told.update(each.client_order_id for each in ended)
+
+    def name_of(self, broker_order_id: str) -> str | None:
+        """Return an order's client order id; empty when the broker has the order no more, None when it is unknown."""
+        return self.names.get(broker_order_id, self.asked.get(broker_order_id))
 
     def followed(self, now: datetime) -> tuple[OrderMemory, ...]:
         """Return the orders that something was said about, but not their end, sorted by id."""
@@ -106,7 +121,9 @@ class AccountMemory:
                 self.activities.add(record.activity_id)
                 self.note_times((fields,))
                 if record.client_order_id is not None:
-                    self.strangers[text(fields, "order_id")] = record.client_order_id
+                    self.asked[text(fields, "order_id")] = record.client_order_id
+            case AccountSnapshot():
+                self.tell(record.content.ended_orders)
             case BrokerReport() if record.client_order_id:
                 self._note_report(envelope, record)
             case _:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from agents.broker.memory import AccountMemory
 from agents.broker.ports import Brokerage, Reply
 from agents.broker.reading import AccountShown, Row, account_of, positions_of, quotes_of, rows_of, text, untradable
-from agents.broker.strangers import activities_of, name_of, unknown_orders
+from agents.broker.strangers import ASKED_MAX, GONE, NOT_FOUND, activities_of, listed, name_of, unknown_orders
 from schemas.account import (
     AccountSnapshot,
     Activity,
@@ -32,8 +32,16 @@ READS_MAX = 3
 Found = TypeVar("Found")
 
 
+REFUSED_QUOTES = frozenset({400, 404, 422})
+"""What a request of quotes is answered with that names a symbol the broker does not know (Alpaca: 400)."""
+
+
 class UnreadableAccountError(Exception):
     """The account could not be read, after all tries."""
+
+
+class RefusedError(UnreadableAccountError):
+    """The answer was a no that another try does not change."""
 
 
 NOTHING = AccountShown(*[Decimal(0)] * 5)
@@ -68,6 +76,8 @@ class AccountReader:
         wanted = cleared.portfolio
         if wanted is None:
             raise ValueError(f"run {cleared.run_id}: CLEARED says nothing of the portfolio")
+        with self.memory.lock:
+            self.memory.tell(cleared.ended_orders)
         shown, detail = Shown(), ""
         try:
             shown = self._read(wanted)
@@ -126,11 +136,22 @@ class AccountReader:
         return self._tried("activities", lambda: self.brokerage.activities(after), rows_of)
 
     def _quotes(self, symbols: list[str]) -> tuple[Quote, ...]:
+        """Return the quotes, sorted; one symbol can make the broker refuse all, so refused symbols are asked in halves.
+
+        A symbol that is refused alone has no quote.
+        """
         if not symbols:
             return ()
-        found = self._tried(
-            "quotes", lambda: self.brokerage.quotes(symbols), lambda body: quotes_of(body, self.quote_source)
-        )
+        try:
+            found = self._tried(
+                "quotes",
+                lambda: self.brokerage.quotes(symbols),
+                lambda body: quotes_of(body, self.quote_source),
+                REFUSED_QUOTES,
+            )
+        except RefusedError:
+            half = len(symbols) // 2
+            return (*self._quotes(symbols[:half]), *self._quotes(symbols[half:])) if half else ()
         return tuple(each for each in found if each.symbol in symbols)
 
     def _instruments(self, symbols: list[str]) -> tuple[InstrumentState, ...]:
@@ -143,22 +164,52 @@ class AccountReader:
         )
 
     def _activities(self, rows: tuple[Row, ...]) -> tuple[Activity, ...]:
-        """Return what happened outside our orders, sorted; an order that cannot be read leaves its owner unknown."""
+        """Return what happened outside our orders, sorted.
+
+        An order that the broker has no more is none of ours. One that cannot be read leaves open whose it is, and so do
+        more orders than are asked for at once: the snapshot fails, and what was learnt is remembered for the next.
+        """
+        self._ask_for_names(rows)
         with self.memory.lock:
             self.memory.note_times(row.fields for row in rows)
-            unknown = unknown_orders(self.memory, rows)
-        found: Mapping[str, str] = {order_id: self._order_name(order_id) for order_id in unknown}
-        with self.memory.lock:
-            activities = tuple(activities_of(self.memory, rows, found))
+            activities = tuple(activities_of(self.memory, rows, self.memory.is_on_log))
         return tuple(sorted(activities, key=lambda each: each.activity_id))
+
+    def _ask_for_names(self, rows: tuple[Row, ...]) -> None:
+        with self.memory.lock:
+            unknown = unknown_orders(self.memory, rows)
+        found = listed(self.brokerage, unknown) if len(unknown) > ASKED_MAX else {}
+        self._remember(found)
+        left = [each for each in unknown if each not in found]
+        for order_id in left[:ASKED_MAX]:
+            self._remember({order_id: self._order_name(order_id)})
+        if len(left) > ASKED_MAX:
+            raise UnreadableAccountError(
+                f"whose the executions of {len(left) - ASKED_MAX} orders are is unknown, the first is order"
+                f" {left[ASKED_MAX]}: {len(left)} were in no listing, at most {ASKED_MAX} are asked for at once; the"
+                " polls go on asking and what they learn is remembered, so request a run again in some minutes"
+            )
+
+    def _remember(self, names: Mapping[str, str]) -> None:
+        with self.memory.lock:
+            self.memory.asked.update(names)
 
     def _order_name(self, order_id: str) -> str:
         def asked() -> Reply:
             return self.brokerage.order_by_broker_id(order_id)
 
-        return self._tried(f"order {order_id}", asked, _named)
+        try:
+            return self._tried(f"order {order_id}", asked, _named, frozenset({NOT_FOUND}))
+        except RefusedError:
+            return GONE
 
-    def _tried(self, name: str, ask: Callable[[], Reply], reading: Callable[[str], Found]) -> Found:
+    def _tried(
+        self,
+        name: str,
+        ask: Callable[[], Reply],
+        reading: Callable[[str], Found],
+        refusals: frozenset[int] = frozenset(),
+    ) -> Found:
         problem = ""
         for attempt in range(READS_MAX):
             if attempt:
@@ -171,6 +222,8 @@ class AccountReader:
                     problem = str(error)
             else:
                 problem = reply.error or f"HTTP {reply.http_status} {reply.body[:200]}"
+            if reply.http_status in refusals:
+                raise RefusedError(f"{name}: {problem}")
         raise UnreadableAccountError(f"{name}, {READS_MAX} tries: {problem}")
 
 

@@ -1,41 +1,80 @@
 """Activities that are not of our orders, and what tells an execution of ours from one by hand.
 
 An execution names its order by the broker's id alone, so an order that nothing was said about is asked for. It is ours
-when its client order id has our form, whatever this process remembers: a predecessor may have died right after sending
-it, and an answer may be lost. It is ours too when the log has told us to send it. All others were placed without us.
+when our log has told of it. An order in our form that this log has not told of is ours for a poll all the same: a
+predecessor may have died right after sending it, before it was read here that it is to be sent.
+
+A snapshot knows better. Its run is cleared: every order of the log has ended, so reports have named it, and the ended
+orders of this and of all earlier cleared runs are known (`AccountMemory.told`). What is not among them, in whatever
+form, was placed without this log: by hand, by another program, or by a log of this account that is gone. And an order
+that the broker has no more is none of ours either, for ours were named; it is said with an empty client order id.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 
-from agents.broker.memory import AccountMemory
-from agents.broker.ports import Reply
-from agents.broker.reading import Row, fields_of, order_of, text
+from agents.broker.facts import ACTIVITY_TIMES
+from agents.broker.memory import ACTIVITY_OVERLAP, AccountMemory
+from agents.broker.ports import Brokerage, Reply
+from agents.broker.reading import Row, fields_of, instant, order_of, rows_of, text
 from schemas.account import Activity
 from schemas.client_order_id import parsed
 
 FILL = "FILL"
 
+NOT_FOUND = 404
+GONE = ""
+"""The client order id of an order that the broker has no more."""
 
-def is_ours(memory: AccountMemory, client_order_id: str) -> bool:
-    """Say whether an order is one of ours; an id of the older form is not: it does not say whose it is."""
+ASKED_MAX = 10
+"""How many orders are asked for one by one in one go; more are first looked for in the listing of orders."""
+
+GONE_AFTER = timedelta(days=1)
+"""How old an execution is before a poll believes that its order is gone: a fresh order may not be found yet."""
+
+
+def may_be_ours(memory: AccountMemory, client_order_id: str) -> bool:
+    """Say whether an order is of our log, or has our form; an id of the older form does not say whose it is."""
     words = parsed(client_order_id)
-    return (words is not None and words.owner is not None) or memory.was_sent(client_order_id)
+    return (words is not None and words.owner is not None) or memory.is_on_log(client_order_id)
 
 
-def unknown_orders(memory: AccountMemory, rows: Iterable[Row]) -> tuple[str, ...]:
-    """Return the broker's ids of the orders among the executions that nothing was said about, sorted."""
-    ids = {text(row.fields, "order_id") for row in rows if text(row.fields, "activity_type") == FILL}
-    return tuple(sorted(each for each in ids if each and each not in memory.names and each not in memory.strangers))
+def unknown_orders(memory: AccountMemory, rows: Iterable[Row]) -> dict[str, datetime | None]:
+    """Return the broker's ids of the orders among the executions that have no name yet, sorted, and their last time."""
+    times: dict[str, datetime | None] = {}
+    for row in rows:
+        order_id = _order_id(row)
+        if order_id and memory.name_of(order_id) is None:
+            at, before = _at(row), times.get(order_id)
+            times[order_id] = at if before is None or (at is not None and at > before) else before
+    return dict(sorted(times.items()))
 
 
-def name_of(reply: Reply) -> str:
-    """Return the client order id of an order that was read; empty when the answer does not say it."""
+def name_of(reply: Reply) -> str | None:
+    """Return the client order id of an order that was read; None when the answer does not say it."""
     shown = order_of(fields_of(reply.body)) if reply.http_status == 200 else None
-    return "" if shown is None else shown.client_order_id
+    return None if shown is None else shown.client_order_id or None
 
 
-def activities_of(memory: AccountMemory, rows: Sequence[Row], found: Mapping[str, str]) -> Iterator[Activity]:
-    """Yield the activities that are not executions of our orders, in order; `found` names orders that were asked for.
+def listed(brokerage: Brokerage, unknown: dict[str, datetime | None]) -> dict[str, str]:
+    """Return the names of unknown orders by their ids, of those that the listing of all orders shows.
+
+    It begins some days before the first of their executions. One that cannot be read names nothing: the orders can
+    still be asked for one by one.
+    """
+    times = [at for at in unknown.values() if at is not None]
+    after = min(times) - ACTIVITY_OVERLAP if len(times) == len(unknown) else None
+    reply = brokerage.orders("all", after)
+    try:
+        rows = rows_of(reply.body) if reply.http_status == 200 else ()
+    except ValueError:
+        return {}
+    found = ((text(row.fields, "id"), text(row.fields, "client_order_id")) for row in rows)
+    return {order_id: name for order_id, name in found if name and order_id in unknown}
+
+
+def activities_of(memory: AccountMemory, rows: Sequence[Row], is_ours: Callable[[str], bool]) -> Iterator[Activity]:
+    """Yield the activities that are not executions of our orders, in order.
 
     An execution whose order has no name yet is left out: the next reading asks again.
     """
@@ -43,10 +82,38 @@ def activities_of(memory: AccountMemory, rows: Sequence[Row], found: Mapping[str
         activity_id, activity_type = text(row.fields, "id"), text(row.fields, "activity_type")
         if not activity_id or not activity_type:
             continue
-        order_id = text(row.fields, "order_id")
         name = None
         if activity_type == FILL:
-            name = memory.names.get(order_id) or memory.strangers.get(order_id) or found.get(order_id)
-            if not name or is_ours(memory, name):
+            name = memory.name_of(text(row.fields, "order_id"))
+            if name is None or is_ours(name):
                 continue
         yield Activity(activity_id=activity_id, activity_type=activity_type, client_order_id=name, body=row.text)
+
+
+def sayable(memory: AccountMemory, rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Return the rows that a poll may say: none that is so late that the next reading would begin after an open one.
+
+    Readings begin a while before the latest activity that was said. An execution is open while its order has no name,
+    or while only its form says that it is ours: the next snapshot decides that.
+    """
+    times = [at for row in rows if _is_open(memory, row) and (at := _at(row)) is not None]
+    if not times:
+        return tuple(rows)
+    end = min(times) + ACTIVITY_OVERLAP
+    return tuple(row for row in rows if (at := _at(row)) is None or at < end)
+
+
+def _is_open(memory: AccountMemory, row: Row) -> bool:
+    order_id = _order_id(row)
+    if not order_id or text(row.fields, "id") in memory.activities:
+        return False
+    name = memory.name_of(order_id)
+    return name is None or (may_be_ours(memory, name) and not memory.is_on_log(name))
+
+
+def _order_id(row: Row) -> str:
+    return text(row.fields, "order_id") if text(row.fields, "activity_type") == FILL else ""
+
+
+def _at(row: Row) -> datetime | None:
+    return instant(row.fields, *ACTIVITY_TIMES)

@@ -16,7 +16,18 @@ from agents.broker.facts import Asking
 from agents.broker.memory import AccountMemory, OrderMemory, executions_of, words_of
 from agents.broker.ports import LISTENING, Brokerage, Reply, Subscription
 from agents.broker.reading import Row, fields_of, number, order_of, part, rows_of, text
-from agents.broker.strangers import activities_of, name_of, unknown_orders
+from agents.broker.strangers import (
+    ASKED_MAX,
+    GONE,
+    GONE_AFTER,
+    NOT_FOUND,
+    activities_of,
+    listed,
+    may_be_ours,
+    name_of,
+    sayable,
+    unknown_orders,
+)
 from agents.declaration import Fact
 from schemas.account import Activity
 from schemas.order import ReportRequest
@@ -29,12 +40,11 @@ STOP_TIMEOUT_S = 1.0
 
 @dataclass(frozen=True)
 class Seen:
-    """What a poll has read: orders by their client order id, activities, and the names of orders not heard of."""
+    """What a poll has read: orders by their client order id, and activities."""
 
     asking: Asking
     orders: Mapping[str, Reply]
     activities: tuple[Row, ...]
-    names: Mapping[str, str]
 
 
 class AccountWatch:
@@ -125,13 +135,25 @@ class AccountWatch:
             if client_order_id not in orders and not self._stopped.is_set():
                 orders[client_order_id] = self._brokerage.order_by_client_id(client_order_id)
         rows = _rows(self._brokerage.activities(after))
+        self._ask_for_names(rows, asking.received_at)
+        return Seen(asking, orders, rows)
+
+    def _ask_for_names(self, rows: Sequence[Row], now: datetime) -> None:
+        """Remember what unknown orders are called; what is too much for one poll is left to the next."""
         with self._memory.lock:
             unknown = unknown_orders(self._memory, rows)
-        names: dict[str, str] = {}
-        for order_id in unknown:
-            if not self._stopped.is_set():
-                names[order_id] = name_of(self._brokerage.order_by_broker_id(order_id))
-        return Seen(asking, orders, rows, names)
+        found = listed(self._brokerage, unknown) if len(unknown) > ASKED_MAX else {}
+        left = [each for each in unknown if each not in found]
+        for order_id in left[:ASKED_MAX]:
+            if self._stopped.is_set():
+                return
+            reply, at = self._brokerage.order_by_broker_id(order_id), unknown[order_id]
+            is_gone = reply.http_status == NOT_FOUND and at is not None and now - at > GONE_AFTER
+            name = GONE if is_gone else name_of(reply)
+            if name is not None:
+                found[order_id] = name
+        with self._memory.lock:
+            self._memory.asked.update(found)
 
     def _open_orders(self) -> dict[str, Reply]:
         rows = _rows(self._brokerage.orders("open", None))
@@ -143,8 +165,9 @@ class AccountWatch:
         filled = {self._memory.names.get(text(row.fields, "order_id"), "") for row in rows} - {""}
         for name in sorted({*seen.orders, *filled}):
             yield from self._order_news(self._memory.order(name), seen.orders.get(name), rows, seen.asking)
-        self._memory.note_times(row.fields for row in rows)
-        happened = activities_of(self._memory, rows, seen.names)
+        said = sayable(self._memory, rows)
+        self._memory.note_times(row.fields for row in said)
+        happened = activities_of(self._memory, said, lambda name: may_be_ours(self._memory, name))
         yield from activity_news(self._memory, happened, seen.asking.received_at)
 
     def _order_news(

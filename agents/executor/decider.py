@@ -24,6 +24,8 @@ Where the contract leaves room:
 - A run of a scope (what a person decided about one symbol) would not plan again what it cancels. So it supersedes
   nothing and waits until the run under way has ended by itself. A whole run supersedes it like any other.
 - A run whose quorum was missed is ABANDONED: it trades nothing, so an older run goes on as if nothing had been said.
+- A run that was cleared may end without a plan, or with a blocked one, before the books have what ended for its sake.
+  So CLEARED names what ended of the last plan with work to do, again and again until there is another such plan.
 - What is executed of an order after its end is the ledger's business: the line keeps its outcome.
 """
 

@@ -67,12 +67,7 @@ def accepted(plan: Plan) -> AcceptedPlan:
 
 def has_work(plan: Plan, line: PlanLine) -> bool:
     """Say whether anything of a line is crossed or ordered."""
-    return plan.status is PlanStatus.READY and would_work(line)
-
-
-def would_work(line: PlanLine) -> bool:
-    """Say whether anything of a line is crossed or ordered if its plan may be executed."""
-    return _orders(line) or line.cross_quantity > 0
+    return plan.status is PlanStatus.READY and (_orders(line) or line.cross_quantity > 0)
 
 
 def counted(plan: Plan, found: AcceptedPlan) -> str:

@@ -7,11 +7,11 @@ became of the order. Of a line with two orders the last one's end counts when no
 from decimal import Decimal
 from uuid import UUID
 
-from agents.executor.lines import CROSS_LEG, INCREASING_LEG, REDUCING_LEG, ZERO, has_leg, would_work
+from agents.executor.lines import CROSS_LEG, INCREASING_LEG, REDUCING_LEG, ZERO, has_leg
 from agents.executor.progress import LegEnded
 from schemas.execution import LineOutcome, LineUnderWay, Outcome
 from schemas.order import OrderEvent, OrdStatus
-from schemas.plan import LineStatus, Plan, PlanLine, PlanStatus
+from schemas.plan import LineStatus, Plan, PlanLine, Rule
 
 ENDS = {
     OrdStatus.FILLED: Outcome.FILLED,
@@ -22,23 +22,16 @@ ENDS = {
 
 
 def idle_outcome(plan: Plan, line: PlanLine) -> LineOutcome:
-    """Return the outcome of a line of which nothing is crossed or ordered: its own rule's, else the plan's."""
-    is_stopped_by_plan = plan.status is PlanStatus.BLOCKED and (line.status is LineStatus.PLANNED or would_work(line))
-    own = Outcome.SUPPRESSED if line.status is LineStatus.PLANNED else Outcome(line.status.value)
-    return _outcome((plan.account_id, plan.plan_id, plan.run_id), line.book, line.symbol).model_copy(
-        update={
-            "outcome": Outcome.BLOCKED if is_stopped_by_plan else own,
-            "rule": plan.rule if is_stopped_by_plan else line.rule,
-            "threshold": None if is_stopped_by_plan else line.threshold,
-            "intended_value": line.intended_value,
-            "reason": plan.detail if is_stopped_by_plan else "",
-        }
-    )
+    """Return the outcome of a line of which nothing is crossed or ordered; a blocked plan gives its reason.
+
+    ValueError when the line is PLANNED all the same.
+    """
+    return _unsent(plan, line, _stopped(line), plan.detail)
 
 
 def late_outcome(plan: Plan, line: PlanLine, reason: str) -> LineOutcome:
     """Return the outcome of a line whose plan came after its run was superseded."""
-    return idle_outcome(plan, line).model_copy(update={"outcome": Outcome.SUPERSEDED, "reason": reason})
+    return _unsent(plan, line, Outcome.SUPERSEDED, reason)
 
 
 def ended_outcome(
@@ -69,10 +62,18 @@ def unsent_outcome(
     return found.model_copy(update={"outcome": outcome, "reason": reason})
 
 
+def _stopped(line: PlanLine | LineUnderWay) -> Outcome:
+    if line.status is LineStatus.PLANNED:
+        raise ValueError(
+            f"line {line.symbol} of {line.book}: expected a cross or an order of a PLANNED line, its plan has none"
+        )
+    return Outcome.HALTED if line.rule is Rule.HALTED else Outcome(line.status.value)
+
+
 def _how(line: LineUnderWay, legs: tuple[LegEnded, ...], event: OrderEvent) -> Outcome:
     if event.order.leg == CROSS_LEG:
         if line.status is not LineStatus.PLANNED:
-            return Outcome(line.status.value)
+            return _stopped(line)
         return Outcome.CROSSED if event.cum_qty else ENDS[event.ord_status]
     executed = _executed(legs)
     if executed == line.order_qty:
@@ -96,6 +97,18 @@ def _plain(quantity: Decimal) -> str:
 
 def _executed(legs: tuple[LegEnded, ...]) -> Decimal:
     return sum((each.cum_qty for each in legs if each.leg != CROSS_LEG), ZERO)
+
+
+def _unsent(plan: Plan, line: PlanLine, outcome: Outcome, reason: str) -> LineOutcome:
+    return _outcome((plan.account_id, plan.plan_id, plan.run_id), line.book, line.symbol).model_copy(
+        update={
+            "outcome": outcome,
+            "rule": plan.rule if line.rule is None else line.rule,
+            "threshold": line.threshold,
+            "intended_value": line.intended_value,
+            "reason": reason,
+        }
+    )
 
 
 def _of_line(place: tuple[str, UUID, UUID], line: LineUnderWay, legs: tuple[LegEnded, ...]) -> LineOutcome:

@@ -37,7 +37,9 @@ class Progress:
     `run_id` is the current run and `stage` how far it has come. `plan_id` and `plan` are of its accepted plan, until it
     has ended; `waiting` are the runs that come after it, in turn. `outcomes` are its lines that have ended; `legs` what
     has ended of lines that have not, in that order; `unsent` the lines whose order of a leg was not sent, by leg.
-    `ended` are all orders that ended since the last CLEARED, with what was executed of them.
+    `ended` are the orders of the last plan with work to do that have ended, with what was executed of them; every run
+    names them with CLEARED. They are kept until another plan with work is accepted, for its books have all of them: a
+    run that is superseded or blocked shows nothing of the kind, and one without work cannot be told from a blocked one.
     """
 
     runs: Map[UUID, bool] = field(default_factory=Map)
@@ -98,11 +100,9 @@ def after_execution(progress: Progress, said: Execution) -> Progress:
         case ExecutionStatus.CLEARING if said.portfolio is not None:
             seen = replace(seen, waiting=(*seen.waiting, Waiting(said.run_id, said.portfolio)))
         case ExecutionStatus.CLEARED:
-            cleared = replace(seen, run_id=said.run_id, stage=said.status, ended=Map[str, Decimal]())
-            seen = _without_plan(_not_waiting(cleared, said.run_id))
+            seen = _without_plan(_not_waiting(replace(seen, run_id=said.run_id, stage=said.status), said.run_id))
         case ExecutionStatus.ACCEPTED if progress.plan_id != said.plan_id:
-            unsent = Map[int, Map[LineKey, LineUnderWay]]() if said.plan is None else _unsent(said.plan)
-            seen = replace(seen, plan_id=said.plan_id, plan=said.plan, stage=said.status, unsent=unsent)
+            seen = _after_plan(replace(seen, plan_id=said.plan_id, plan=said.plan, stage=said.status), said.plan)
         case ExecutionStatus.ACCEPTED | ExecutionStatus.REDUCED:
             seen = _after_receipts(replace(seen, stage=said.status), said)
         case ExecutionStatus.SUPERSEDED | ExecutionStatus.FINISHED if seen.run_id == said.run_id:
@@ -137,6 +137,12 @@ def after_outcome(progress: Progress, said: LineOutcome) -> Progress:
         is_cross = current.open[name].venue is Venue.INTERNAL
         current = _ended(current, name, said.cross_quantity if is_cross else said.cum_qty - before)
     return current
+
+
+def _after_plan(progress: Progress, plan: AcceptedPlan | None) -> Progress:
+    if plan is None or not plan.lines:
+        return progress
+    return replace(progress, unsent=_unsent(plan), ended=Map[str, Decimal]())
 
 
 def _after_receipts(progress: Progress, said: Execution) -> Progress:

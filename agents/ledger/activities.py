@@ -55,7 +55,8 @@ def _traded_by_hand(
         return None
     if quantity is None or price is None or quantity <= 0 or price <= 0:
         return None
-    detail = f"{side} by the order {activity.client_order_id}"
+    by = f"the order {activity.client_order_id}" if activity.client_order_id else "an order the broker has no more"
+    detail = f"{side} by {by}"
     postings = traded(symbol, price, [Part(MANUAL, None, SIGNS[side] * quantity)])
     return _entry(account_id, activity, EntryKind.MANUAL_FILL, symbol, detail, postings)
 

@@ -1,6 +1,6 @@
 """The books of an account as the fold of its entries: who owns what, in which mode, and what the split remembers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -8,17 +8,27 @@ from uuid import UUID
 
 from immutables import Map
 
+from agents.ledger.funding import funded_after
+from agents.ledger.rounding import Rounding, after_rounding
 from schemas.account import SnapshotContent
-from schemas.ledger import CASH, MANUAL, STREET, SYSTEM, Books, BooksStatus, EntryKind, LedgerEntry, Posting
+from schemas.ledger import (
+    CASH,
+    MANUAL,
+    STREET,
+    SYSTEM,
+    BookDifference,
+    Books,
+    BooksStatus,
+    EntryKind,
+    LedgerEntry,
+    Posting,
+)
 from schemas.run import Mode
 
 ZERO = Decimal(0)
 
 MODELESS = (SYSTEM, MANUAL, STREET)
 """Owners that are no strategies: their books have no mode."""
-
-ROUNDINGS_MAX = 20
-"""How many roundings are remembered: about as many runs as pass before the broker posts a fee it has taken."""
 
 Amounts = Map[str, Decimal]
 """What one owner has, by commodity; zeros are left out."""
@@ -33,11 +43,12 @@ class Account:
 
     `holders` by owner and mode ("" for none); `booked` the executed quantity of each order; `allocated` what each
     strategy got of a plan line's broker orders, unsigned; `activities` the broker's activities that are booked;
-    `transferred` what each strategy with its own book was given in total, absent while it is not funded; `traded` the
-    dollars traded at the broker by UTC day and owner; `roundings` what the broker has rounded of how
-    many executions, the last few; `runs` those whose snapshot was compared; `pending` the comparison that waits for
-    more entries. Since the books last equalled the account: `fills` counts the executions at
-    the broker, `happened` has the activities, in order.
+    `transferred` what each strategy was given in total for a book of its own, `funded` who has such a book and its
+    part of the equity, also where that took no transfer; `traded` the dollars traded at the broker by UTC day and
+    owner; `roundings` what is left of the last few of the broker's; `runs` those whose snapshot was compared;
+    `pending` the comparison that waits for more entries. Since the books last equalled the account: `owed` the executed
+    quantity of each order that a snapshot has named before it was booked in full; `fills` counts the executions at the
+    broker; `rounded` is what it has rounded of them; `happened` has the activities, in order.
     """
 
     holders: Map[tuple[str, str], Amounts] = field(default_factory=Map)
@@ -46,8 +57,11 @@ class Account:
     activities: Map[str, bool] = field(default_factory=Map)
     transferred: Map[str, Decimal] = field(default_factory=Map)
     traded: Map[tuple[date, str], Decimal] = field(default_factory=Map)
-    roundings: tuple[tuple[Decimal, int], ...] = ()
+    funded: Map[str, bool] = field(default_factory=Map)
+    roundings: tuple[Rounding, ...] = ()
+    owed: Map[str, Decimal] = field(default_factory=Map)
     fills: int = 0
+    rounded: Decimal = ZERO
     happened: tuple[LedgerEntry, ...] = ()
     runs: Map[UUID, bool] = field(default_factory=Map)
     pending: Books | None = None
@@ -102,11 +116,11 @@ def after_entry(account: Account, entry: LedgerEntry) -> Account:
             )
         case EntryKind.MANUAL_FILL:
             changed = replace(changed, fills=account.fills + 1)
-        case EntryKind.TRANSFER | EntryKind.MODE_SWITCH:
-            changed = replace(changed, transferred=_transferred(changed, entry))
+        case EntryKind.TRANSFER:
+            changed = replace(changed, transferred=_transferred(account, entry))
         case EntryKind.ROUNDING:
             amount = sum((each.amount for each in entry.postings if each.owner == SYSTEM), ZERO)
-            changed = replace(changed, roundings=(*account.roundings, (amount, account.fills))[-ROUNDINGS_MAX:])
+            changed = replace(changed, rounded=account.rounded + amount)
         case _:
             pass
     if entry.client_order_id is not None and entry.cum_qty is not None:
@@ -120,31 +134,80 @@ def without(account: Account, entry: LedgerEntry) -> Account:
         account,
         holders=_after_postings(account.holders, entry.postings, -1),
         happened=tuple(each for each in account.happened if each.entry_id != entry.entry_id),
+        fills=account.fills - (entry.kind is EntryKind.MANUAL_FILL),
     )
 
 
 def unknown_to(account: Account, snapshot: SnapshotContent) -> tuple[LedgerEntry, ...]:
     """Return the activities since the books last equalled the account that may have happened after a snapshot.
 
-    A snapshot knows all activities from its first one on; their ids begin with their time (Alpaca), so one that sorts
-    before that happened long before.
+    A snapshot knows all executions from its first activity on; their ids begin with their time (Alpaca), so one that
+    sorts before that happened long before. The id of any other activity may begin with the day it is dated by, long
+    before the broker has posted it, so that says nothing.
     """
     known = sorted(each.activity_id for each in snapshot.activities)
-    ids = ((str(each.activity_id), each) for each in account.happened)
-    return tuple(each for name, each in ids if name not in known and (not known or name > known[0]))
+    return tuple(
+        each
+        for each in account.happened
+        if (name := str(each.activity_id)) not in known
+        and (each.kind is not EntryKind.MANUAL_FILL or not known or name > known[0])
+    )
+
+
+def without_later(account: Account, snapshot: SnapshotContent) -> Iterator[Account]:
+    """Yield the books, then without the last activity, the last two, ...: those that the snapshot does not know.
+
+    Activities and snapshots reach the ledger by two topics, so one that happened later may be booked earlier.
+    """
+    yield account
+    for entry in reversed(unknown_to(account, snapshot)):
+        account = without(account, entry)
+        yield account
+
+
+def differences(account: Account, snapshot: SnapshotContent) -> tuple[BookDifference, ...]:
+    """Return where the books and a snapshot disagree, sorted by item."""
+    own = account.totals()
+    broker: Mapping[str, Decimal] = {CASH: snapshot.cash} | {each.symbol: each.quantity for each in snapshot.positions}
+    return tuple(
+        BookDifference(item=item, ledger=own.get(item, ZERO), broker=broker.get(item, ZERO))
+        for item in sorted({*own, *broker})
+        if own.get(item, ZERO) != broker.get(item, ZERO)
+    )
 
 
 def after_books(account: Account, books: Books) -> Account:
-    """Return the books after a comparison; a newer one takes the place of one that was pending."""
+    """Return the books after a comparison; a newer one takes the place of one that was pending, and of what it owed."""
     compared = replace(
         account,
         runs=account.runs.set(books.run_id, True),
         pending=books if books.status is BooksStatus.PENDING else None,
+        owed=owed_with(account, books.content.snapshot),
     )
-    if books.status is not BooksStatus.READY:
-        return compared
-    later = unknown_to(account, books.content.snapshot)
-    return replace(compared, happened=later, fills=sum(1 for each in later if each.kind is EntryKind.MANUAL_FILL))
+    return _after_ready(compared, books) if books.status is BooksStatus.READY else compared
+
+
+def owed_with(account: Account, snapshot: SnapshotContent) -> Map[str, Decimal]:
+    """Return what is still to be booked: of the orders a snapshot names, and of those that earlier ones have named."""
+    owed = dict(account.owed)
+    for each in snapshot.ended_orders:
+        owed[each.client_order_id] = max(each.cum_qty, owed.get(each.client_order_id, ZERO))
+    return Map({name: cum_qty for name, cum_qty in owed.items() if account.booked.get(name, ZERO) < cum_qty})
+
+
+def _after_ready(account: Account, books: Books) -> Account:
+    """Return the books after they equalled the account; what they were set beside without is still to be compared."""
+    snapshot = books.content.snapshot
+    shown = next((each for each in without_later(account, snapshot) if not differences(each, snapshot)), account)
+    later = tuple(each for each in account.happened if each not in shown.happened)
+    return replace(
+        account,
+        funded=funded_after(account.funded, books),
+        roundings=after_rounding(account.roundings, account.rounded, shown.fills),
+        rounded=ZERO,
+        fills=account.fills - shown.fills,
+        happened=later,
+    )
 
 
 def _after_postings(
@@ -191,12 +254,12 @@ def _traded(account: Account, entry: LedgerEntry) -> Map[tuple[date, str], Decim
 
 
 def _transferred(account: Account, entry: LedgerEntry) -> Map[str, Decimal]:
-    """Follow what was given to a book; an owner that leaves the mode, or was given nothing on balance, is unfunded."""
+    """Follow what was given to a book, on balance."""
     transferred = account.transferred
     for owner in sorted({each.owner for each in entry.postings} - {SYSTEM}):
         moved = (each.amount for each in entry.postings if each.owner == owner and each.commodity == CASH)
         given = transferred.get(owner, ZERO) + sum(moved, ZERO)
-        if given or (entry.kind is EntryKind.TRANSFER and account.mode_of(owner) is Mode.BOOK):
+        if given:
             transferred = transferred.set(owner, given)
         elif owner in transferred:
             transferred = transferred.delete(owner)

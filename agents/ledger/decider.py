@@ -13,8 +13,10 @@ Where the contract leaves room:
   opening may take several. The next run's comparison says BLOCKED with the numbers.
 - Activities and snapshots come by two topics. Books that equal the snapshot without the last few activities, which it
   does not know, are READY: those happened after it, and the books say what the snapshot shows.
-- A newer snapshot takes the place of a pending one: its run was superseded.
-- Only books that are READY are moved about: rounding, then modes, then capital, then the books that state it all.
+- A newer snapshot takes the place of a pending one: its run was superseded. What the older one waited for, the newer
+  one waits for too: no books are READY while an order that a snapshot has named is not booked in full.
+- Only books that are READY are moved about: rounding, then modes, then capital, then the books that state it all. A
+  follow-up run trades one decision; it moves neither modes nor capital.
 - A late fill goes to the books as they are kept when it arrives, not as they were kept when it was ordered.
 - An activity that moves nothing, or nothing that can be read, is not booked; if it moved anything, books differ.
 """
@@ -29,6 +31,7 @@ from agents.ledger.activities import activity_entry
 from agents.ledger.books import ZERO, Account, after_books, after_entry, kept_as
 from agents.ledger.comparison import Verdict, compared
 from agents.ledger.entries import fill_entry
+from agents.ledger.funding import withheld
 from agents.ledger.statement import strategy_books
 from agents.ledger.transfers import Place, mode_switches, roundings, transfers
 from schemas.account import AccountActivity, AccountSnapshot, Activity, SnapshotContent, SnapshotStatus
@@ -133,19 +136,21 @@ def _taken(account: Account, snapshot: AccountSnapshot) -> list[Record]:
 def _concluded(place: Place, snapshot: SnapshotContent, verdict: Verdict) -> list[Record]:
     """Return the books that a verdict comes to, and before them what they are moved by."""
     moved: list[Record] = []
-    account = verdict.shown
+    account, is_whole = verdict.shown, snapshot.portfolio.scope is None
     if verdict.status is BooksStatus.READY:
-        for step in (roundings, mode_switches, transfers):
+        for step in (roundings, mode_switches, transfers) if is_whole else (roundings,):
             entries = tuple(step(account, place, snapshot))
             for entry in entries:
                 account = after_entry(account, entry)
             moved.extend(entries)
+    strategies = strategy_books(account, snapshot)
+    kept = withheld(snapshot, strategies) if verdict.status is BooksStatus.READY and is_whole else ""
     books = Books(
         account_id=place[0],
         run_id=place[1],
         status=verdict.status,
-        detail=verdict.detail,
+        detail=verdict.detail or kept,
         differences=verdict.differences,
-        content=BooksContent(snapshot=snapshot, strategies=strategy_books(account, snapshot)),
+        content=BooksContent(snapshot=snapshot, strategies=strategies),
     )
     return [*moved, books]

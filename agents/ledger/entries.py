@@ -91,6 +91,11 @@ def traded(symbol: str, price: Decimal, parts: Iterable[Part]) -> tuple[Posting,
     return balanced(postings)
 
 
+def plain(amount: Decimal) -> str:
+    """Return a number as a person writes it: without exponent, and without zeros at its end."""
+    return format(amount.normalize(), "f") if amount else "0"
+
+
 def balanced(postings: Iterable[Posting]) -> tuple[Posting, ...]:
     """Return the postings, one per owner, mode and commodity, sorted, zeros left out.
 

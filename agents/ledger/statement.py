@@ -1,23 +1,17 @@
 """What the books say of every owner at the prices of a snapshot: what a planner works with."""
 
 from collections.abc import Mapping
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from agents.ledger.books import MODELESS, ZERO, Account, Amounts
 from schemas.account import SnapshotContent
 from schemas.ledger import CASH, SYSTEM, Holding, StrategyBook
 from schemas.run import Mode
 
-PRICE_UNIT = Decimal(1).scaleb(-6)
-
 
 def midpoints(snapshot: SnapshotContent) -> dict[str, Decimal]:
-    """Return the midpoint of every quote with two sides, at a price's scale, half-even: as lines are valued."""
-    return {
-        each.symbol: ((each.bid + each.ask) / 2).quantize(PRICE_UNIT, rounding=ROUND_HALF_EVEN)
-        for each in snapshot.quotes
-        if each.bid > 0 and each.ask > 0
-    }
+    """Return the midpoint of every quote with two sides."""
+    return {each.symbol: each.midpoint for each in snapshot.quotes if each.midpoint is not None}
 
 
 def worth(amounts: Amounts, prices: Mapping[str, Decimal]) -> Decimal | None:

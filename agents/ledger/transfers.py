@@ -1,23 +1,22 @@
 """What a run moves in the books before it is planned: what the broker rounded, books to their mode, capital to a book.
 
-A strategy with a book of its own is funded once with its allocation of the account's equity, and after that by the
-run's drift rule. Its funds come from the system and go back to it when it gives up its book; what it has earned or lost
-stays with it. Lots move, shares do not: the account holds after it what it held before.
+A strategy with a book of its own is funded once with its allocation of the equity that the run's books share, and
+after that by the run's drift rule. Its funds come from the system and go back to it when it gives up its book; what it
+has earned or lost stays with it. Lots move, shares do not: the account holds after it what it held before.
 """
 
 from collections.abc import Iterator
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from uuid import UUID
 
 from agents.ledger.books import MODELESS, Account
-from agents.ledger.comparison import compared, plain
-from agents.ledger.entries import internal_entry
-from agents.ledger.statement import midpoints, worth
+from agents.ledger.comparison import compared
+from agents.ledger.entries import internal_entry, plain
+from agents.ledger.funding import shared_equity, target_of
+from agents.ledger.statement import midpoints, strategy_books, worth
 from schemas.account import SnapshotContent
 from schemas.ledger import CASH, STREET, SYSTEM, EntryKind, LedgerEntry, Posting
 from schemas.run import DriftRule, Mode, RunRules, StrategyTerms
-
-MONEY_UNIT = Decimal(1).scaleb(-15)
 
 Place = tuple[str, UUID]
 """Account and run."""
@@ -51,19 +50,21 @@ def mode_switches(account: Account, place: Place, snapshot: SnapshotContent) -> 
 def transfers(account: Account, place: Place, snapshot: SnapshotContent) -> Iterator[LedgerEntry]:
     """Yield what each strategy is given or gives back, after all books are kept as the run says.
 
-    Nothing is given on an equity that is not positive, nor to a book with a holding that has no price.
+    Nothing is given while the equity that is shared is not positive or not known, nor to a book with a holding that has
+    no price.
     """
     prices, rules = midpoints(snapshot), snapshot.portfolio.terms.rules
+    shared = shared_equity(snapshot, strategy_books(account, snapshot))
     for terms in _strategies(snapshot):
         owner, given = terms.strategy_id, account.transferred.get(terms.strategy_id)
         if terms.mode is not Mode.BOOK:
             if given:
                 yield _transfer(place, terms, -given, f"gives back {plain(given)}")
             continue
-        value, target = worth(account.of(owner), prices), _target(snapshot.equity, terms)
-        if value is None or snapshot.equity <= 0 or value == target:
+        value = worth(account.of(owner), prices)
+        if value is None or shared is None or shared <= 0 or value == (target := target_of(shared, terms)):
             continue
-        if given is None:
+        if owner not in account.funded:
             yield _transfer(place, terms, target - value, f"first funding: {plain(value)} to {plain(target)}")
         elif _is_due(rules, value, target):
             detail = f"{rules.drift_rule.value}: {plain(value)} to {plain(target)}"
@@ -72,11 +73,6 @@ def transfers(account: Account, place: Place, snapshot: SnapshotContent) -> Iter
 
 def _strategies(snapshot: SnapshotContent) -> Iterator[StrategyTerms]:
     return (each for each in snapshot.portfolio.terms.strategies if each.strategy_id not in MODELESS)
-
-
-def _target(equity: Decimal, terms: StrategyTerms) -> Decimal:
-    """Return a strategy's part of the equity; rounded down, so that the parts never exceed it."""
-    return (equity * terms.allocation).quantize(MONEY_UNIT, rounding=ROUND_DOWN)
 
 
 def _is_due(rules: RunRules, value: Decimal, target: Decimal) -> bool:

@@ -6,8 +6,9 @@ midpoints), and what is left of cash and trade value. An increase is held to wha
 only to the trade value. SCALE orders what fits, BLOCK drops the order; a line left below the smallest trade is blocked.
 
 A short is for whole shares only, and the broker refuses an order that takes a position across zero: where increasing
-orders of both sides meet in a symbol, no sale may take the account short. A line that would is blocked whole, and when
-a part of it had been walked already, the walk starts again without it.
+orders of both sides meet in a symbol, no sale may take the account short, nor rely on a buy that goes before it: that
+one may be refused. A line that would is blocked whole, and when a part of it had been walked already, the walk starts
+again without it.
 """
 
 from collections.abc import Sequence
@@ -47,6 +48,7 @@ class Walk:
         self.bound: dict[tuple[Rule, str | None], bool] = {}
         self._ceiling = account.ceiling
         self._bought: frozenset[str] = frozenset()
+        self._added: dict[str, int] = {}
 
     def over(self, orders: Sequence[Line]) -> None:
         """Walk over the lines in order of priority, symbol and book: their reducing parts first."""
@@ -86,7 +88,7 @@ class Walk:
         """Order what takes the position away from zero, as far as the rules and limits go."""
         position = self.positions.get(line.sized.symbol, 0)
         wanted = line.net - line.quantity
-        after = position + wanted if line.is_buy else position - wanted
+        after = position + wanted if line.is_buy else position - wanted - self._added.get(line.sized.symbol, 0)
         rule = self._short_rule(line, after) if after < 0 else None
         if rule is not None:
             if line.quantity and all(other.sized.symbol != line.sized.symbol for other in self.undone):
@@ -111,6 +113,8 @@ class Walk:
             self._bind(line, rule, as_money(threshold), taken)
         if taken:
             self._take(line, position, taken)
+            if line.is_buy:
+                self._added[line.sized.symbol] = self._added.get(line.sized.symbol, 0) + taken
             self.cash -= taken * line.meets if self.account.is_leveraged and not line.is_buy else 0
 
     def _room(self, line: Line, position: int, wanted: int) -> tuple[int, Rule | None, int]:

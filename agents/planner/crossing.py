@@ -1,9 +1,7 @@
 """Opposite wishes meet inside the account: what is crossed, what is left, and how shares are split fairly."""
 
 from collections.abc import Sequence
-from itertools import repeat
 from math import gcd
-from operator import floordiv, mod, mul, sub
 from typing import NamedTuple
 
 
@@ -28,11 +26,13 @@ def netted(wanted: Sequence[int], step: int, is_open: bool) -> Netting:
         return Netting(0, (), wanted)
     net = sum(wanted)
     is_bought, side = net >= 0, 1 if net >= 0 else -1
-    larger = [abs(quantity) if (quantity > 0) is is_bought else 0 for quantity in wanted]
+    places = [place for place, quantity in enumerate(wanted) if quantity and (quantity > 0) is is_bought]
+    larger = [abs(wanted[place]) for place in places]
     matched = sum(larger) - abs(net)
-    shares = apportioned(matched, larger, step)
-    inside = [share * side if part else quantity for quantity, part, share in zip(wanted, larger, shares, strict=True)]
-    return Netting(matched, inside if is_open else (), list(map(sub, wanted, inside)))
+    inside, residual = list(wanted), [0] * len(wanted)
+    for place, part, share in zip(places, larger, apportioned(matched, larger, step), strict=True):
+        inside[place], residual[place] = side * share, side * (part - share)
+    return Netting(matched, inside if is_open else (), residual)
 
 
 def apportioned(total: int, parts: Sequence[int], step: int) -> list[int]:
@@ -47,11 +47,12 @@ def apportioned(total: int, parts: Sequence[int], step: int) -> list[int]:
     if total in (0, whole):
         return list(parts) if total else [0] * len(parts)
     unit = step if gcd(step, total, *parts) == step else 1
-    exact = list(map(mul, parts, repeat(total // unit)))
-    shares = list(map(mul, map(floordiv, exact, repeat(whole)), repeat(unit)))
-    left = (total - sum(shares)) // unit
+    units, every = total // unit, whole // unit
+    exact = [part // unit * units for part in parts]
+    shares = [each // every for each in exact]
+    left = units - sum(shares)
     if left:
-        remainders = list(map(mod, exact, repeat(whole)))
+        remainders = [each % every for each in exact]
         for place in sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)[:left]:
-            shares[place] += unit
-    return shares
+            shares[place] += 1
+    return [share * unit for share in shares]

@@ -8,6 +8,7 @@ dollars (limits, MIN_TRADE_VALUE), seconds (QUOTE_STALE), shares (NO_DIFFERENCE,
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import add
 
 from agents.planner.crossing import Netting, apportioned, netted
 from agents.planner.sizing import Sized
@@ -72,6 +73,13 @@ class Line:
         else:
             parts = apportioned(self.quantity, [abs(part) for part in self.netting.residual], step)
             self.ordered = parts if self.is_buy else [-part for part in parts]
+
+    def traded(self) -> Sequence[int]:
+        """Return what each owner really trades, crossed and ordered, signed."""
+        crossed, ordered = self.netting.crossed, self.ordered
+        if crossed and ordered:
+            return list(map(add, crossed, ordered))
+        return crossed or ordered or [0] * len(self.sized.owners)
 
     def start(self) -> None:
         """Forget what the account's limits made of it: nothing is ordered yet."""

@@ -4,8 +4,9 @@
 2. `strategy_limits`: what each strategy's own limits leave of its wishes.
 3. `lines` and `crossing`: opposite wishes of a book meet inside the account; rules that look at a line alone.
 4. `account_limits`: the account's limits, in the order of execution.
-5. `validation`: the finished plan once more, by its sums; what does not hold blocks it.
-6. `writing`: the records.
+5. `strategy_trades`: each strategy's limits against what it really trades; whoever is beyond goes back to step 2.
+6. `validation`: the finished plan once more, by its sums; what does not hold blocks it.
+7. `writing`: the records.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,9 @@ from agents.planner.account_results import account_results
 from agents.planner.lines import NO_CUTS, Line, blocked, judged
 from agents.planner.pricing import Markets
 from agents.planner.sizing import Sized, sized
+from agents.planner.strategies import Counted, OwnLimits, own_limits
 from agents.planner.strategy_limits import within_own_limits
+from agents.planner.strategy_trades import beyond_own_limits, recounted
 from agents.planner.units import ZERO, as_money, as_quantity, quantity_units
 from agents.planner.validation import fault
 from agents.planner.writing import plan_lines
@@ -80,17 +83,35 @@ def plan_of(books: Books) -> Plan:
 
 
 def _drafted(sizes: Sequence[Sized], books: Books, account: Account) -> Draft:
-    """Return the lines after every rule and limit; a plan that breaks one all the same is blocked, and says how."""
-    cuts, own = within_own_limits(sizes, books.content, account.available)
+    """Return the lines after every rule and limit; a plan that breaks one all the same is blocked, and says how.
+
+    Lines that leave a strategy beyond a limit of its own are made anew, with less of its reductions counted.
+    """
+    limits = own_limits(sizes, books.content, account.available)
+    counted: Counted = {}
+    while True:
+        draft = _made(sizes, books, account, limits, counted)
+        beyond = beyond_own_limits(draft.lines, limits)
+        less = recounted(counted, beyond)
+        if less == counted:
+            break
+        counted = less
+    found = fault(draft.lines, account, beyond)
+    if found is None:
+        return draft
+    return _blocked(sizes, Block(Rule.PLAN_INVALID, None, found), account.step, draft.constraints)
+
+
+def _made(
+    sizes: Sequence[Sized], books: Books, account: Account, limits: Sequence[OwnLimits], counted: Counted
+) -> Draft:
+    """Return the lines after every rule and limit, when so much of the strategies' reductions counts as made."""
+    cuts, own = within_own_limits(sizes, limits, books.content.snapshot.portfolio.terms.limits, counted)
     lines = [judged(each, cuts.get(number, NO_CUTS), account.step) for number, each in enumerate(sizes)]
     walk = walked(lines, account)
     for line in lines:
         line.split(account.step)
-    constraints = (*own, *account_results(account, walk, lines))
-    found = fault(lines, account, books.content)
-    if found is None:
-        return Draft(lines, constraints, None)
-    return _blocked(sizes, Block(Rule.PLAN_INVALID, None, found), account.step, constraints)
+    return Draft(lines, (*own, *account_results(account, walk, lines)), None)
 
 
 def _blocked(sizes: Sequence[Sized], block: Block, step: int, constraints: Sequence[ConstraintResult]) -> Draft:

@@ -1,23 +1,21 @@
 """From weights to shares: what every owner of a line has, wants to have, and at which price."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import compress
 from math import gcd
 from operator import itemgetter, sub
 from typing import NamedTuple
 
-from agents.planner.holdings import Book, books_of, speaking
+from agents.planner.holdings import UNRANKED, Book, Part, books_of, speaking
 from agents.planner.pricing import Market, Markets
-from agents.planner.units import WHOLE, ZERO, quantities_units, quantity_units, weights_units
+from agents.planner.units import WHOLE, ZERO, quantity_units
 from schemas.ledger import BooksContent
 from schemas.order import NET
 from schemas.plan import Rule
 from schemas.portfolio import PortfolioContent
 
 NOBODY: frozenset[str] = frozenset()
-UNRANKED = 2**63
-"""Behind every priority number an Avro int or long can hold."""
 
 
 class Sized(NamedTuple):
@@ -33,10 +31,10 @@ class Sized(NamedTuple):
     capital: int | None
     weight: Decimal
     priority: int
-    owners: list[str]
-    weights: list[Decimal]
-    holdings: list[Decimal]
-    current: list[int]
+    owners: Sequence[str]
+    weights: Sequence[Decimal]
+    holdings: Sequence[Decimal]
+    current: Sequence[int]
     target: list[int]
     wanted: list[int]
     account: Decimal
@@ -57,10 +55,21 @@ class Voices(NamedTuple):
     flagged: Mapping[str, frozenset[str]]
     scope: frozenset[str] | None
 
-    def of(self, symbol: str) -> Container[str]:
-        """Return who may change what it holds of a symbol; of a flagged one, who said what it wants."""
-        kept = self.kept.get(symbol, NOBODY)
-        return self.priorities if not kept else self.priorities.keys() - (kept - self.flagged.get(symbol, NOBODY))
+    def judging(self, part: Part) -> Sequence[bool]:
+        """Return by owner who may change what it holds of a symbol; of a flagged one, who said what it wants."""
+        blind = self.kept.get(part.symbol)
+        if blind is not None:
+            blind = blind - self.flagged.get(part.symbol, NOBODY)
+            return [rank < UNRANKED and name not in blind for name, rank in zip(part.owners, part.ranks, strict=True)]
+        return [rank < UNRANKED for rank in part.ranks]
+
+
+class Measure(NamedTuple):
+    """How a weight becomes shares: it is weight times `capital` over midpoint times `worth` steps; 0 = no steps."""
+
+    step: int
+    capital: int
+    worth: int
 
 
 def sized(content: BooksContent, markets: Markets) -> list[Sized]:
@@ -73,53 +82,48 @@ def sized(content: BooksContent, markets: Markets) -> list[Sized]:
     snapshot = content.snapshot
     limits = snapshot.portfolio.terms.limits
     voices = _voices(content)
-    step = quantity_units(limits.quantity_step)
-    is_priced = snapshot.equity > 0
+    step = quantity_units(limits.quantity_step) if snapshot.equity > 0 else 0
     lines = [
-        _sized(book, symbol, markets.of(symbol), voices, step if is_priced else 0)
+        _sized(book, part, markets.of(part.symbol), voices, measure)
         for book in books_of(content)
-        for symbol in book.symbols()
+        for measure in [_measure(book.capital, step)]
+        for part in book.parts(voices.priorities)
     ]
     lines.sort(key=itemgetter(0, 1))
     return lines
 
 
-def _sized(book: Book, symbol: str, market: Market, voices: Voices, step: int) -> Sized:
-    owners, weights, holdings = book.part(symbol)
-    is_held = any(holdings)
-    current = quantities_units(holdings) if is_held else [0] * len(holdings)
+def _sized(book: Book, part: Part, market: Market, voices: Voices, measure: Measure) -> Sized:
+    symbol, owners, ranks, weights, holdings, wanted, current = part
     is_listed = voices.scope is None or symbol in voices.scope
-    judging = voices.of(symbol)
-    if not (is_listed and market.mid and step):
-        target = current
-    elif book.capital is None or book.capital <= 0:
+    if not (is_listed and market.mid and measure.step):
+        target = list(current)
+    elif measure.capital <= 0:
         target = [
-            0 if name in judging and not weight else held
-            for name, weight, held in zip(owners, weights, current, strict=True)
+            0 if is_judging and not weight else held
+            for is_judging, weight, held in zip(voices.judging(part), wanted, current, strict=True)
         ]
     else:
-        capital, worth = _in_lowest_terms(book.capital, market.mid * step * WHOLE)
+        step, capital, worth = measure.step, measure.capital, market.mid * measure.worth
         # whole steps towards zero by exact integer division: a rounded quotient could be a step too many
         target = [
-            (weight * capital // worth if weight >= 0 else -(-weight * capital // worth)) * step
-            if name in judging
-            else held
-            for name, weight, held in zip(owners, weights_units(weights), current, strict=True)
+            (weight * capital // worth if weight >= 0 else -(-weight * capital // worth)) * step if is_judging else held
+            for is_judging, weight, held in zip(voices.judging(part), wanted, current, strict=True)
         ]
-    rule, threshold = _stop(book, symbol, market, voices, weights)
+    rule, threshold = _stop(book, part, market, voices)
     return Sized(
         symbol=symbol,
         book=book.name,
         market=market,
         capital=book.capital,
         weight=book.targets.get(symbol, ZERO),
-        priority=_priority(voices.priorities, owners, weights),
+        priority=_priority(ranks, wanted),
         owners=owners,
         weights=weights,
         holdings=holdings,
         current=current,
         target=target,
-        wanted=list(map(sub, target, current)) if is_held else target,
+        wanted=list(map(sub, target, current)) if any(current) else target,
         account=voices.account.get(symbol, ZERO),
         rule=rule,
         threshold=threshold,
@@ -127,22 +131,21 @@ def _sized(book: Book, symbol: str, market: Market, voices: Voices, step: int) -
     )
 
 
-def _in_lowest_terms(above: int, below: int) -> tuple[int, int]:
-    """Return a fraction with its common factor taken out: shorter integers divide in half the time."""
-    common = gcd(above, below)
-    return above // common, below // common
+def _measure(capital: int | None, step: int) -> Measure:
+    """Return the measure of a book in lowest terms: shorter integers divide in half the time."""
+    worth = step * WHOLE
+    common = gcd(capital or 0, worth) or 1
+    return Measure(step, (capital or 0) // common, worth // common)
 
 
-def _stop(
-    book: Book, symbol: str, market: Market, voices: Voices, weights: list[Decimal]
-) -> tuple[Rule | None, Decimal | None]:
+def _stop(book: Book, part: Part, market: Market, voices: Voices) -> tuple[Rule | None, Decimal | None]:
     """Return the first rule that stops the line whatever it wants, and its threshold."""
-    if book.name == NET and symbol in voices.flagged:
+    if book.name == NET and part.symbol in voices.flagged:
         return Rule.CONFLICT_FLAGGED, None
     if market.rule is not None:
         return market.rule, market.threshold
     is_without_capital = book.capital is None or book.capital <= 0
-    if is_without_capital and book.name in voices.priorities and any(weights):
+    if is_without_capital and book.name in voices.priorities and any(part.wanted):
         return Rule.CAPITAL_NOT_POSITIVE, None if book.capital is None else ZERO
     return None, None
 
@@ -170,9 +173,8 @@ def _kept(portfolio: PortfolioContent) -> dict[str, frozenset[str]]:
     return kept
 
 
-def _priority(priorities: Mapping[str, int], owners: list[str], weights: list[Decimal]) -> int:
+def _priority(ranks: Sequence[int], wanted: Sequence[int]) -> int:
     """Return the lowest priority number of those that want the symbol, else of those that hold it, else 0."""
-    ranks = [priorities.get(name, UNRANKED) for name in owners]
-    wanting = min(compress(ranks, weights), default=UNRANKED)
+    wanting = min(compress(ranks, wanted), default=UNRANKED)
     first = wanting if wanting != UNRANKED else min(ranks, default=UNRANKED)
     return 0 if first == UNRANKED else first

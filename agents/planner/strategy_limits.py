@@ -4,20 +4,26 @@ Only increases of its own position are cut, never a reduction; trade value count
 In this order: trade value of the reductions, weight of one symbol, sum of weights, trade value of the increases, cash.
 SCALE cuts all increases alike, pro rata, each rounded down to the quantity step; BLOCK drops the increases that bind.
 A line that is stopped whatever it wants (no price, halted, ...) uses nothing and brings nothing, and counts as it is.
-A reduction counts as made, also where a rule of its line (too small, a short) stops it afterwards: these limits hold
-for what a strategy wants, and the account's limits, which come last, for what is ordered.
+
+A reduction makes room for an increase only as far as it trades, and that is known after netting alone: its line may
+turn out too small, a short, or a cross that has to wait. So at first every reduction counts as made. The finished lines
+are then held against the limits (`strategy_trades`), and of a strategy found beyond one only what its reductions really
+traded counts when the lines are made anew; found beyond one again, because what others were cut of has
+changed the netting, nothing of them counts. Then its increases fit into its limits without any help, so that whatever
+becomes of its reductions it is never beyond them: a strategy is recounted at most twice, and the lines of n strategies
+are made at most 2n + 1 times. Counting only what is certain to trade from the start would need no second time, but a
+netted reduction is never certain, and no strategy could buy from what it sells.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from agents.planner.sizing import Sized
-from agents.planner.strategies import Part, Strategy, limited_strategies
-from agents.planner.units import as_money, floored, money_units, part_of
-from schemas.ledger import BooksContent
+from agents.planner.strategies import Counted, OwnLimits, Part, Strategy, limited_strategies
+from agents.planner.units import as_money, floored
 from schemas.plan import ConstraintEffect, ConstraintResult, Rule
+from schemas.run import Limits
 
 
 class Cut(NamedTuple):
@@ -33,10 +39,10 @@ Cuts = Mapping[int, Mapping[int, Cut]]
 
 
 def within_own_limits(
-    sizes: Sequence[Sized], content: BooksContent, available: int
+    sizes: Sequence[Sized], limits: Iterable[OwnLimits], run: Limits, counted: Counted
 ) -> tuple[Cuts, list[ConstraintResult]]:
-    """Return what the strategies' own limits cut, and each limit that binds; `available` is the account's cash."""
-    strategies = limited_strategies(sizes, content, available)
+    """Return what the strategies' own limits cut, and each limit that binds."""
+    strategies = limited_strategies(sizes, limits, run, counted)
     results: list[ConstraintResult] = []
     cuts: defaultdict[int, dict[int, Cut]] = defaultdict(dict)
     for name in sorted(strategies):
@@ -59,34 +65,36 @@ def _limited(strategy: Strategy) -> Iterator[ConstraintResult]:
 
 def _cut_reductions(strategy: Strategy) -> bool:
     """Hold reductions to the trade value that is left; what is cut short of zero cannot go on beyond it."""
-    if strategy.trade_left is None:
+    own = strategy.own
+    if own.trade_max is None:
         return False
     total = sum(part.reduction * part.meets for part in strategy.parts)
-    if total <= strategy.trade_left:
+    if total <= own.trade_left:
         return False
     for part in strategy.parts:
         if part.reduction:
-            reduction = _scaled(part.reduction, max(strategy.trade_left, 0), total, strategy)
-            _cut(part, Rule.TRADE_VALUE_MAX, _trade_limit(strategy), reduction, 0)
+            reduction = _scaled(part.reduction, max(own.trade_left, 0), total, strategy)
+            _cut(part, Rule.TRADE_VALUE_MAX, own.trade_max, reduction, 0)
     return True
 
 
 def _cut_positions(strategy: Strategy) -> Iterator[ConstraintResult]:
-    if strategy.terms.position_weight_max is None:
+    limit = strategy.own.position_max
+    if limit is None:
         return
-    limit = part_of(strategy.capital, strategy.terms.position_weight_max)
     for part in strategy.parts:
-        wanted = part.kept + part.increase
+        kept = part.held - part.reduction  # it increases on the other side of zero only once all it has is sold
+        wanted = kept + part.increase
         if not part.increase or wanted * part.mid <= limit:
             continue
-        room = max(limit // part.mid - part.kept, 0) if strategy.is_scaled else 0
+        room = max(limit // part.mid - kept, 0) if strategy.is_scaled else 0
         _cut(part, Rule.POSITION_WEIGHT_MAX, limit, part.reduction, floored(room, strategy.step))
-        amounts = (limit, wanted * part.mid, (part.kept + part.increase) * part.mid)
+        amounts = (limit, wanted * part.mid, (kept + part.increase) * part.mid)
         yield _result(strategy, Rule.POSITION_WEIGHT_MAX, amounts, part.increase, part.symbol)
 
 
 def _cut_weight_total(strategy: Strategy) -> Iterator[ConstraintResult]:
-    limit = strategy.weight_total
+    limit = strategy.own.weight_total
     base = strategy.unchanged + sum(part.kept * part.mid for part in strategy.parts)
     increases = sum(part.increase * part.mid for part in strategy.parts)
     if not increases or base + increases <= limit:
@@ -100,28 +108,34 @@ def _cut_weight_total(strategy: Strategy) -> Iterator[ConstraintResult]:
 
 
 def _cut_trade_value(strategy: Strategy, wanted: int, is_cut: bool) -> Iterator[ConstraintResult]:
-    if strategy.trade_left is None:
+    """Hold increases to the trade value the reductions leave; those count whole: one that is stopped uses nothing."""
+    own = strategy.own
+    if own.trade_max is None:
         return
-    limit = _trade_limit(strategy)
     reductions = sum(part.reduction * part.meets for part in strategy.parts)
     increases = sum(part.increase * part.meets for part in strategy.parts)
-    room = strategy.trade_left - reductions
+    room = own.trade_left - reductions
     for part in strategy.parts:
         if part.increase and increases > room:
             is_cut = True
             increase = _scaled(part.increase, max(room, 0), increases, strategy)
-            _cut(part, Rule.TRADE_VALUE_MAX, limit, part.reduction, increase)
+            _cut(part, Rule.TRADE_VALUE_MAX, own.trade_max, part.reduction, increase)
     if is_cut:
-        before = limit - strategy.trade_left
+        before = own.trade_max - own.trade_left
         used = sum((part.reduction + part.increase) * part.meets for part in strategy.parts)
-        yield _result(strategy, Rule.TRADE_VALUE_MAX, (limit, before + wanted, before + used), used)
+        yield _result(strategy, Rule.TRADE_VALUE_MAX, (own.trade_max, before + wanted, before + used), used)
 
 
 def _cut_buys(strategy: Strategy) -> Iterator[ConstraintResult]:
-    """Hold increases that buy to the strategy's money, its own sells added; proceeds of a short are collateral."""
-    if strategy.cash is None:
+    """Hold increases that buy to the strategy's money, its own sells added; proceeds of a short are collateral.
+
+    What covers a short costs its money in any case: one that is stopped leaves money unspent.
+    """
+    if strategy.own.cash is None:
         return
-    limit = strategy.cash - sum(part.sign * part.reduction * part.meets for part in strategy.parts)
+    sold = sum(part.counted * part.meets for part in strategy.parts if part.sign < 0)
+    covered = sum(part.reduction * part.meets for part in strategy.parts if part.sign > 0)
+    limit = strategy.own.cash + sold - covered
     buys = [part for part in strategy.parts if part.sign > 0 and part.increase]
     wanted = sum(part.increase * part.meets for part in buys)
     if wanted <= limit or not buys:
@@ -140,10 +154,7 @@ def _scaled(quantity: int, room: int, whole: int, strategy: Strategy) -> int:
 
 def _cut(part: Part, rule: Rule, limit: int, reduction: int, increase: int) -> None:
     part.reduction, part.increase, part.rule, part.limit = reduction, increase, rule, limit
-
-
-def _trade_limit(strategy: Strategy) -> int:
-    return money_units(strategy.terms.trade_value_max or Decimal(0))
+    part.counted = min(part.counted, reduction)
 
 
 def _result(
@@ -153,7 +164,7 @@ def _result(
     limit, wanted, used = amounts
     return ConstraintResult(
         rule=rule,
-        scope=strategy.terms.strategy_id,
+        scope=strategy.own.strategy_id,
         symbol=symbol,
         limit=as_money(limit),
         wanted=as_money(wanted),

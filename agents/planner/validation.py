@@ -4,31 +4,32 @@ Nothing here follows the way the plan was made: positions, money and exposures a
 say. A fault is one of ours, so it names the two values that disagree.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import add
 
 from agents.planner.account import Account
 from agents.planner.lines import Line
-from agents.planner.strategies import own_capital, weight_total
+from agents.planner.strategy_trades import Beyond
 from agents.planner.units import SHARE, as_money, as_quantity
-from schemas.ledger import BooksContent
 from schemas.plan import LineStatus
 
 
-def fault(lines: Sequence[Line], account: Account, content: BooksContent) -> str | None:
-    """Return the first thing that does not hold, with its two values; None for a plan that may be sent."""
-    return next(_faults(lines, account, content), None)
+def fault(lines: Sequence[Line], account: Account, beyond: Sequence[Beyond]) -> str | None:
+    """Return the first thing that does not hold, with its two values; None for a plan that may be sent.
+
+    `beyond` are the strategies found beyond limits of their own (`strategy_trades`).
+    """
+    return next(_faults(lines, account, beyond), None)
 
 
-def _faults(lines: Sequence[Line], account: Account, content: BooksContent) -> Iterator[str]:
+def _faults(lines: Sequence[Line], account: Account, beyond: Sequence[Beyond]) -> Iterator[str]:
     for line in lines:
         told = _line_fault(line)
         if told is not None:
             yield f"line {line.sized.symbol} of {line.sized.book}: {told}"
     yield from _position_faults(lines, account)
     yield from _money_faults(lines, account)
-    yield from _strategy_faults(lines, content)
+    yield from _strategy_faults(beyond)
 
 
 def _line_fault(line: Line) -> str | None:
@@ -104,30 +105,7 @@ def _money_faults(lines: Sequence[Line], account: Account) -> Iterator[str]:
         yield f"expected to trade at most {as_money(account.trade_left):f}, was {as_money(buys + sells):f}"
 
 
-def _strategy_faults(lines: Sequence[Line], content: BooksContent) -> Iterator[str]:
-    """Yield the sum of a strategy's positions beyond its limit, when what it may trade adds to them."""
-    run = content.snapshot.portfolio.terms
-    sums: defaultdict[str, int] = defaultdict(int)
-    for line in lines:
-        sized, mid = line.sized, line.sized.market.mid
-        after = sized.current if sized.rule is not None else map(add, sized.current, line.allowed)
-        for name, quantity in zip(sized.owners, after, strict=True):
-            sums[name] += abs(quantity) * mid
-    for terms in run.strategies:
-        name, limit = terms.strategy_id, weight_total(terms, run, own_capital(terms, content))
-        if sums[name] > limit:
-            most = max(limit, _reduced(lines, name))
-            if sums[name] > most:
-                yield f"{name}: expected positions of at most {as_money(most):f} together, was {as_money(sums[name]):f}"
-
-
-def _reduced(lines: Sequence[Line], name: str) -> int:
-    """Return the sum of one owner's positions after its reductions alone, in units of money at the midpoint."""
-    total = 0
-    for line in lines:
-        if name in line.sized.owners:
-            place = line.sized.owners.index(name)
-            held, traded = line.sized.current[place], 0 if line.sized.rule is not None else line.allowed[place]
-            kept = abs(held) if held * traded >= 0 else max(abs(held) - abs(traded), 0)
-            total += kept * line.sized.market.mid
-    return total
+def _strategy_faults(beyond: Iterable[Beyond]) -> Iterator[str]:
+    for each in beyond:
+        limit, used = as_money(each.limit), as_money(each.used)
+        yield f"{each.strategy_id}: {each.rule}: expected at most {limit:f}, was {used:f}"

@@ -1,6 +1,6 @@
-"""`tape ledger migrate | rebuild | positions | lots | pnl`: the projected ledger, for a person or as JSON.
+"""`tape ledger migrate | rebuild | positions | lots | cash | pnl`: the projected ledger, for a person or as JSON.
 
-Numbers are exact everywhere: people see them without trailing zeros, JSON has them as text.
+JSON has every digit of every number, as text; people see shares and prices without trailing zeros, dollars in cents.
 """
 
 from __future__ import annotations
@@ -15,13 +15,19 @@ from infra.cli.tables import Json, database, migrated, print_json, print_rows, p
 from infra.settings import Settings
 
 if TYPE_CHECKING:
+    from infra.postgres.connection import Connection
     from infra.postgres.rebuild import Comparison, TableComparison
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, add_completion=False)
 
 EXIT_DIFFERENT = 1
+EXIT_NOBODY = 2
 SHORT_HASH = 12
-NUMBERS = ("quantity", "price", "last_mid", "cash_flow", "holdings_value", "realised", "unrealised", "pnl")
+NUMBERS = ("quantity", "price", "last_mid")
+DOLLARS = (
+    *("cash_flow", "holdings_value", "realised", "unrealised", "pnl"),
+    *("deposits", "transfers", "trades", "other", "cash"),
+)
 
 
 class By(StrEnum):
@@ -34,6 +40,7 @@ class By(StrEnum):
 
 
 Strategy = Annotated[str | None, typer.Option(help="Only this strategy's, or system's.")]
+Account = Annotated[str | None, typer.Option(help="Only this account's.")]
 Symbol = Annotated[str | None, typer.Option(help="Only this symbol's.")]
 ByWhat = Annotated[By, typer.Option(help="Sum by this.")]
 Verify = Annotated[bool, typer.Option("--verify", help="Exit with 1 when a table is not what the log says.")]
@@ -76,48 +83,81 @@ def rebuild(verify: Verify = False, as_json: Json = False) -> None:
 
 
 @app.command()
-def positions(strategy: Strategy = None, as_json: Json = False) -> None:
-    """Show which strategy owns which shares, and how its books are kept."""
+def positions(strategy: Strategy = None, account: Account = None, as_json: Json = False) -> None:
+    """Show which strategy owns which shares, and how its books are kept. Exit code 2 when nobody has that name."""
     from infra.postgres.books import positions as held
 
     with migrated() as connection:
-        rows = held(connection, strategy)
-    _print(rows, ("account_id", "owner", "mode", "symbol", "quantity"), as_json)
+        rows = held(connection, strategy, account)
+        stranger = _stranger(connection, strategy, account)
+    _print(rows, ("account_id", "owner", "mode", "symbol", "quantity"), as_json, stranger)
 
 
 @app.command()
-def lots(strategy: Strategy = None, symbol: Symbol = None, as_json: Json = False) -> None:
+def lots(strategy: Strategy = None, symbol: Symbol = None, account: Account = None, as_json: Json = False) -> None:
     """Show what is held lot by lot, first in first out, at the price it was opened at and the last known mid."""
     from infra.postgres.books import lots as held
 
     with migrated() as connection:
-        rows = held(connection, strategy, symbol)
-    _print(
-        rows,
-        ("account_id", "owner", "mode", "symbol", "opened_at", "quantity", "price", "last_mid", "unrealised"),
-        as_json,
-    )
+        rows = held(connection, strategy, symbol, account)
+        stranger = _stranger(connection, strategy, account)
+    columns = ("account_id", "owner", "mode", "symbol", "opened_at", "quantity", "price", "last_mid", "unrealised")
+    _print(rows, columns, as_json, stranger)
 
 
 @app.command()
-def pnl(by: ByWhat = By.STRATEGY, strategy: Strategy = None, as_json: Json = False) -> None:
+def cash(strategy: Strategy = None, account: Account = None, as_json: Json = False) -> None:
+    """Show the cash of each owner and where it came from; all owners together have the account's cash.
+
+    Exit code 2 when nobody has that name.
+    """
+    from infra.postgres.books import cash as owned
+
+    with migrated() as connection:
+        rows = owned(connection, strategy, account)
+        stranger = _stranger(connection, strategy, account)
+    _print_sums(rows, as_json, stranger)
+
+
+@app.command()
+def pnl(by: ByWhat = By.STRATEGY, strategy: Strategy = None, account: Account = None, as_json: Json = False) -> None:
     """Show what was won or lost, marked at the last known mid, and the total, which is the account's.
 
     Deposits and transfers are no profit. A P&L is unknown (null in JSON) while something is held that never had a
-    quote. A gain belongs to the run and plan that closed the lot; to those that opened it while it is open.
+    quote. A gain belongs to the run and plan that closed the lot; to those that opened it while it is open. Exit code 2
+    when nobody has that name.
     """
     from infra.postgres.books import pnl as won
 
     with migrated() as connection:
-        rows = won(connection, by.value, strategy)
+        rows = won(connection, by.value, strategy, account)
+        stranger = _stranger(connection, strategy, account)
+    _print_sums(rows, as_json, stranger)
+
+
+def _stranger(connection: Connection, strategy: str | None, account: str | None) -> str:
+    """Return who of the named is not known here; empty when all are."""
+    from infra.postgres.books import is_account, is_owner
+
+    if account is not None and not is_account(connection, account):
+        return f"no account {account}: nothing was ever booked or asked for in it"
+    if strategy is not None and not is_owner(connection, strategy):
+        return f"nobody is called {strategy}: no run has named it, and it has never owned anything"
+    return ""
+
+
+def _print_sums(rows: list[dict[str, Any]], as_json: bool, stranger: str) -> None:
+    """Print a table per account, its last row the total."""
     if as_json:
         print_json(rows)
-        return
+    elif not rows and not stranger:
+        print("nothing has been booked")
     shown = [name for name in (rows[0] if rows else ()) if name not in ("is_total", "account_id")]
-    for account in dict.fromkeys(row["account_id"] for row in rows):
+    for account in [] if as_json else dict.fromkeys(row["account_id"] for row in rows):
         print(f"account {account}")
         own = [_labelled(row, shown[0]) for row in rows if row["account_id"] == account]
-        print_rows(own, shown, NUMBERS)
+        print_rows(own, shown, NUMBERS, DOLLARS)
+    _refuse(stranger)
 
 
 def _labelled(row: dict[str, Any], column: str) -> dict[str, Any]:
@@ -127,11 +167,20 @@ def _labelled(row: dict[str, Any], column: str) -> dict[str, Any]:
     return {**row, column: f"no {column.removesuffix('_id')}"} if row[column] is None else row
 
 
-def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool) -> None:
+def _print(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool, stranger: str) -> None:
     if as_json:
         print_json(rows)
-    else:
-        print_rows(rows, columns, NUMBERS)
+    elif rows:
+        print_rows(rows, columns, NUMBERS, DOLLARS)
+    elif not stranger:
+        print("nothing is held")
+    _refuse(stranger)
+
+
+def _refuse(stranger: str) -> None:
+    if stranger:
+        typer.echo(stranger, err=True)
+        raise typer.Exit(EXIT_NOBODY)
 
 
 def _comparison_document(found: Comparison) -> dict[str, Any]:

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.tables import Json, instant, migrated, money, plain, print_json, print_table, signed
+from infra.cli.tables import (
+    Json,
+    instant,
+    migrated,
+    money,
+    named,
+    percent,
+    plain,
+    print_json,
+    print_table,
+    signed,
+)
 from infra.errors import TapeError
 
 if TYPE_CHECKING:
@@ -33,7 +44,9 @@ def show(wanted: Wanted, as_json: Json = False) -> None:
         print_json(found)
         return
     _print_header(found["plan"])
+    _print_voices(found)
     _print_limits(found["constraints"])
+    _print_conflicts(found)
     _print_lines(found["lines"])
 
 
@@ -58,16 +71,31 @@ def _only(connection: Connection, wanted: str) -> UUID:
     """Return the one plan that is meant; raises TapeError where there is none, or several."""
     from infra.postgres.plans import plan_ids, run_ids
 
-    found = plan_ids(connection, wanted)
+    found = plan_ids(connection, named(wanted, "the first digits of a plan's or a run's id"))
     if len(found) == 1:
         return found[0]
     if found:
-        several = ", ".join(str(each) for each in found[:5])
-        raise TapeError(f"{wanted} begins the ids of {len(found)} plans: {several}")
+        raise TapeError(f"{wanted} begins the ids of {len(found)} plans: {_listed(found)}")
     runs = run_ids(connection, wanted)
+    if len(runs) == 1:
+        raise TapeError(_without_plan(connection, runs[0]), next_command=f"tape trace {runs[0]}")
     if runs:
-        raise TapeError(f"run {runs[0]} has no plan (yet)", next_command=f"tape why SYMBOL --run {runs[0]}")
+        raise TapeError(f"{wanted} begins the ids of {len(runs)} runs, none with a plan: {_listed(runs)}")
     raise TapeError(f"no plan and no run has an id that begins with {wanted}", next_command="tape ledger pnl --by plan")
+
+
+def _listed(ids: list[UUID]) -> str:
+    return ", ".join(str(each) for each in ids[:5])
+
+
+def _without_plan(connection: Connection, run_id: UUID) -> str:
+    """Return why a run has no plan, and whether it ever will."""
+    from infra.cli.sentences import stopped
+    from infra.postgres.why import how_far
+
+    found = how_far(connection, run_id)
+    asked = [run for run in found if run["status"] != "REFUSED"] or found
+    return " ".join([f"run {run_id} has no plan.", *(stopped(run) for run in asked)])
 
 
 def _print_header(plan: dict[str, Any]) -> None:
@@ -95,14 +123,41 @@ def _named(plan: dict[str, Any], *names: str) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {money(plan[name])}" for name in names)
 
 
+def _print_voices(found: dict[str, Any]) -> None:
+    """Print what was let pass, and who was not heard or could not judge something."""
+    for warning in found["warnings"]:
+        print_text(f"warning   {warning}", 2)
+    for each in found["silent"]:
+        why = f" {each['failure']} {each['detail']}".rstrip() if each["is_failed"] and each["failure"] else ""
+        how = "failed" if each["is_failed"] else "missing"
+        print_text(f"{how:9} {each['strategy_id']}{why}, keeps what it holds", 2)
+    for owner in dict.fromkeys(each["strategy_id"] for each in found["kept"]):
+        symbols = ", ".join(each["symbol"] for each in found["kept"] if each["strategy_id"] == owner)
+        print_text(f"kept      {owner} could not judge {symbols}, keeps what it holds of it", 2)
+
+
+def _print_conflicts(found: dict[str, Any]) -> None:
+    from infra.cli.sentences import conflict_sentences
+
+    if found["conflicts"]:
+        print(f"\nConflicts: {len(found['conflicts'])}")
+    for each in found["conflicts"]:
+        wishes = ", ".join(f"{wish['strategy_id']} {percent(wish['weight'])}" for wish in each["wishes"])
+        word = "" if each["decided_by"] is None else f"; the word of {each['decided_by']} counts"
+        print_text(f"{each['symbol']}, rule {each['rule']}: {wishes} of equity{word}", 2)
+        for sentence in conflict_sentences(found["plan"]["run_id"], each):
+            print_text(sentence, 4)
+
+
 def _print_limits(constraints: list[dict[str, Any]]) -> None:
-    from infra.cli.lines import print_constraints
+    from infra.cli.lines import is_above, print_constraints
 
     binding = [each for each in constraints if each["effect"] != "WITHIN"]
-    within = [each["rule"] for each in constraints if each["effect"] == "WITHIN"]
-    print(f"\nLimits: {len(binding)} bind" + (f"; within {', '.join(dict.fromkeys(within))}" if within else ""))
-    if binding:
-        print_constraints(binding)
+    above = [each for each in constraints if is_above(each)]
+    told = f", {len(above)} above already" if above else ""
+    print(f"\nLimits: {len(constraints)}, {len(binding)} bind{told}" if constraints else "\nLimits: none was judged")
+    if constraints:
+        print_constraints(constraints)
 
 
 def _print_lines(lines: list[dict[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 """How commands show what PostgreSQL knows: exact numbers for scripts, readable tables for people, one database opened.
 
-JSON has numbers as text that keeps every digit; people see them without trailing zeros, money with commas.
+JSON has numbers as text that keeps every digit; people see shares, prices and weights without trailing zeros, dollars
+with commas and in cents.
 """
 
 from __future__ import annotations
@@ -84,11 +85,8 @@ def plain(value: Decimal) -> str:
 
 
 def money(value: Decimal | None) -> str:
-    """Return dollars with commas and at least two decimals, all that there are; '-' for none."""
-    if value is None:
-        return "-"
-    whole, _, decimals = plain(value).partition(".")
-    return f"{Decimal(whole):,}.{decimals.ljust(2, '0')}"
+    """Return dollars with commas, in whole cents, half-even, for a person; '-' for none. JSON has all digits."""
+    return "-" if value is None else f"{value:z,.2f}"
 
 
 def signed(value: Decimal | None) -> str:
@@ -119,9 +117,22 @@ def for_people(value: Any) -> str:
             return str(exact(value))
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], numbers: Sequence[str] = ()) -> None:
-    """Print rows as a table of these columns for a person."""
-    print_table(columns, [[for_people(row[column]) for column in columns] for row in rows], numbers)
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], numbers: Sequence[str] = (), dollars: Sequence[str] = ()
+) -> None:
+    """Print rows as a table of these columns for a person; `dollars` are numbers too."""
+
+    def shown(row: Mapping[str, Any], column: str) -> str:
+        return money(row[column]) if column in dollars else for_people(row[column])
+
+    print_table(columns, [[shown(row, column) for column in columns] for row in rows], (*numbers, *dollars))
+
+
+def named(text: str, what: str) -> str:
+    """Return the text; one that names nothing, empty or blank, is wrong usage."""
+    if not text.strip():
+        raise typer.BadParameter(f"expected {what}, was {text!r}")
+    return text
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str] = ()) -> None:
@@ -136,6 +147,24 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: 
     for row in rows:
         table.add_row(*map(Text, row))  # as it is: a name in brackets is no markup
     console().print(table)
+
+
+def print_text(text: str, indent: int) -> None:
+    """Print text that may be longer than the terminal is wide: broken between words, what follows further in."""
+    from textwrap import fill
+
+    first, rest = " " * indent, " " * (indent + 2)
+    width = console().width
+    print(
+        fill(
+            text,
+            width,
+            initial_indent=first,
+            subsequent_indent=rest,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    )
 
 
 def console() -> Console:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.tables import Json, console, instant, migrated, percent, plain, print_json, print_table
+from infra.cli.tables import Json, instant, migrated, named, percent, plain, print_json, print_table, print_text
 from infra.errors import TapeError
 
 if TYPE_CHECKING:
@@ -25,22 +25,25 @@ def why(
     on: Annotated[
         str | None, typer.Option(metavar="DATE", help="In all runs of this day (UTC), as 2012-06-01.")
     ] = None,
+    account: Annotated[str | None, typer.Option(help="In this account; else in the one that asked last.")] = None,
     as_json: Json = False,
 ) -> None:
     """Say why a symbol was or was not traded in the last run, with rule, threshold and amounts.
 
-    What nobody wanted is an answer too. Exit code 2 when there is no such run.
+    The last run is the last one on the log. What nobody wanted is an answer too. Exit code 2 when there is no such run.
     """
     from infra.postgres.text import storable_text
     from infra.postgres.why import why as asked
 
+    named(symbol, "a symbol")
     with migrated() as connection:
         found = asked(
             connection,
-            storable_text(symbol.upper()),
-            run_ids=None if run is None else _only(connection, run),
+            storable_text(symbol.strip().upper()),
+            run_ids=None if run is None else _only(connection, named(run, "the first digits of a run's id")),
             on=None if on is None else _day(on),
             strategy=None if strategy is None else storable_text(strategy),
+            account=None if account is None else storable_text(account),
         )
     for each in found:
         each["answer"] = list(answer(each))
@@ -54,65 +57,33 @@ def why(
 
 def answer(run: dict[str, Any]) -> list[str]:
     """Return the answer in sentences, the most telling first."""
-    from infra.cli.lines import explained, sentences
+    from infra.cli.sentences import conflict_sentences, explained, sentences, stopped
 
-    if run["status"] == "REFUSED":
-        return [f"The run was refused: {run['refusal']}. {run['detail']}".strip()]
     plan, said = run["plan"], []
+    if run["status"] == "REFUSED":
+        return [stopped(run)]
     if plan is None:
-        return [*_stopped(run), *_open_conflict(run)]
-    if plan["status"] != "READY":
+        said.append(stopped(run))
+    elif plan["status"] != "READY":
         said.append(f"The whole plan is blocked. {explained(plan['rule'] or 'PLAN_INVALID', None)}. {plan['detail']}")
-    if run["lines"]:
-        for line in run["lines"]:
-            said += sentences(line)
-    else:
+    for line in run["lines"]:
+        said += sentences(line)
+    if plan is not None and not run["lines"]:
         said.append(_nobody(run))
-    return [*said, *_open_conflict(run)]
-
-
-def _stopped(run: dict[str, Any]) -> list[str]:
-    """Return how far a run without a plan has come."""
-    portfolio, books, snapshot, execution = (run[name] for name in ("portfolio", "books", "snapshot", "execution"))
-    if portfolio is None:
-        waiting = ", ".join(wish["strategy_id"] for wish in run["wishes"] if wish["signal"] is None)
-        return [f"There is no plan yet: the run waits ({run['sync_rule']}) for the signals of {waiting or 'nobody'}."]
-    if portfolio["status"] == "QUORUM_MISSED":
-        missed = f"failed: {_names(portfolio['failed'])}; missing: {_names(portfolio['missing'])}"
-        return [f"Nothing was traded: the quorum of {run['quorum']} was missed ({missed})."]
-    if execution is not None and execution["status"] in ("ABANDONED", "SUPERSEDED"):
-        return [f"The run ended {execution['status']} before it had a plan: {execution['detail']}"]
-    if snapshot is not None and snapshot["status"] == "FAILED":
-        return [f"There is no plan: the account could not be read. {snapshot['detail']}"]
-    if books is not None:
-        return [f"There is no plan yet: the books are {books['status']}. {books['detail']}".strip()]
-    how_far = "not taken up by the executor" if execution is None else f"{execution['status']} {execution['detail']}"
-    return [f"There is no plan yet: the run is {how_far}".strip() + "."]
+    return said if run["conflict"] is None else [*said, *conflict_sentences(run["run_id"], run["conflict"])]
 
 
 def _nobody(run: dict[str, Any]) -> str:
-    scope = run["plan"]["scope"]
-    if scope is not None and run["symbol"] not in scope:
+    symbol, strategy, scope = run["symbol"], run["strategy"], run["plan"]["scope"]
+    if scope is not None and symbol not in scope:
         return f"This run judges only {', '.join(scope)}; all else is kept as it is."
+    if strategy is not None and not run["wishes"]:
+        return f"{strategy} is no strategy of this run, and has no part in a line of {symbol}."
+    if strategy is not None:
+        return f"{strategy} has no part in it: it neither named {symbol} nor held it."
     silent = [wish["strategy_id"] for wish in run["wishes"] if wish["is_silent"]]
     aside = f" Not heard: {', '.join(silent)}." if silent else ""
-    return f"Nothing wanted it: the plan has no line of {run['symbol']}, so nobody named it and nobody held it.{aside}"
-
-
-def _open_conflict(run: dict[str, Any]) -> list[str]:
-    conflict = run["conflict"]
-    if conflict is None or not conflict["is_open"]:
-        return []
-    accepted = [each for each in run["decisions"] if each["status"] == "ACCEPTED"]
-    if accepted:
-        last = accepted[-1]
-        follow = "" if last["follow_up_run_id"] is None else f", traded by run {last['follow_up_run_id']}"
-        return [
-            f"{last['decided_by']} decided the conflict: {last['choice']} {last['strategy_id'] or ''}".strip()
-            + follow
-            + "."
-        ]
-    return [f"The conflict is open: tape decide {run['run_id']} {run['symbol']} --take STRATEGY | --sum | --hold"]
+    return f"Nothing wanted it: the plan has no line of {symbol}, so nobody named it and nobody held it.{aside}"
 
 
 def _print(found: list[dict[str, Any]]) -> None:
@@ -125,7 +96,7 @@ def _print(found: list[dict[str, Any]]) -> None:
         print(f"{run['symbol']} in run {run['run_id']}{decided}")
         print(f"  as of {instant(run['as_of'])}, account {run['account_id']}")
         for sentence in run["answer"]:
-            console().print(f"  {sentence}", markup=False)
+            print_text(sentence, 2)
         _print_wishes(run)
         if run["lines"]:
             print()
@@ -193,7 +164,3 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise TapeError(f"--on: expected a day as 2012-06-01, was {text}") from error
-
-
-def _names(strategies: list[str]) -> str:
-    return ", ".join(strategies) or "nobody"

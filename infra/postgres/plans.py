@@ -51,12 +51,31 @@ SELECT line.book, line.symbol, line.action, line.status, line.rule, line.thresho
     line.target_value, line.current_quantity, line.target_quantity, line.delta_quantity, line.account_quantity,
     line.price, line.bid, line.ask, line.quoted_at, line.quote_source, line.quantity, line.reducing_quantity,
     line.phase, line.notional, line.cross_quantity, line.cross_deferred_quantity, line.cross_rule, line.priority,
-    line.intended_quantity, line.intended_value, ended.outcome, ended.rule AS outcome_rule,
+    line.intended_quantity, line.intended_value, own.allowed AS allowed_quantity,
+    trim_scale(abs(own.allowed) * line.price) AS allowed_value, started.binding, traded.value AS traded_before,
+    instrument.detail AS instrument_detail, ended.outcome, ended.rule AS outcome_rule,
     ended.threshold AS outcome_threshold, ended.order_qty, ended.cum_qty, ended.cross_quantity AS crossed_quantity,
     ended.reason, ended.client_order_ids
 FROM plan_lines AS line
+JOIN plans USING (plan_id)
 LEFT JOIN line_outcomes AS ended USING (plan_id, book, symbol)
-WHERE plan_id = %(plan_id)s AND symbol = coalesce(%(symbol)s, symbol)
+LEFT JOIN runs_started AS started ON started.run_id = plans.run_id
+CROSS JOIN LATERAL (
+    -- orders are whole steps: what is left of one, as of holdings in fractions, is not ordered
+    SELECT trim_scale(coalesce(div(sum(allowed), started.quantity_step) * started.quantity_step, sum(allowed), 0))
+        AS allowed
+    FROM plan_line_contributions AS part WHERE part.plan_id = line.plan_id AND part.line_ordinal = line.ordinal
+) AS own
+LEFT JOIN LATERAL (
+    SELECT detail FROM snapshot_instruments AS stopped
+    WHERE stopped.run_id = plans.run_id AND stopped.symbol = line.symbol
+    ORDER BY partition DESC, "offset" DESC LIMIT 1
+) AS instrument ON true
+CROSS JOIN (SELECT sum(traded_value) AS value FROM strategy_books WHERE event_id = (
+    SELECT books.event_id FROM books JOIN plans AS made USING (run_id) WHERE made.plan_id = %(plan_id)s
+    ORDER BY books.partition DESC, books."offset" DESC LIMIT 1
+)) AS traded
+WHERE plan_id = %(plan_id)s AND line.symbol = coalesce(%(symbol)s, line.symbol)
 ORDER BY line.ordinal
 """
 
@@ -68,13 +87,35 @@ WITH got AS (
     FROM ledger_entries AS entry JOIN ledger_postings AS posting USING (entry_id)
     WHERE entry.plan_id = %(plan_id)s AND posting.owner <> 'street' AND posting.commodity = entry.symbol
     GROUP BY posting.owner, entry.book, entry.symbol
+), plan AS (
+    SELECT plan_id, plans.run_id, asked_run_id FROM plans LEFT JOIN runs_started USING (run_id)
+    WHERE plan_id = %(plan_id)s
+), formed AS (
+    SELECT portfolios.* FROM portfolios JOIN plan USING (run_id) ORDER BY partition, "offset" LIMIT 1
+), traded AS (
+    SELECT strategy_id, traded_value FROM strategy_books WHERE event_id = (
+        SELECT event_id FROM books JOIN plan USING (run_id) ORDER BY books.partition DESC, books."offset" DESC LIMIT 1
+    )
 )
 SELECT part.book, part.symbol, part.strategy_id, part.weight, part.current_quantity, part.target_quantity, part.wanted,
     part.value, part.allowed, part.rule, part.threshold, part.crossed, part.ordered,
-    coalesce(got.crossed, 0) AS got_crossed, coalesce(got.filled, 0) AS got_filled
-FROM plan_line_contributions AS part
+    coalesce(got.crossed, 0) AS got_crossed, coalesce(got.filled, 0) AS got_filled,
+    traded.traded_value AS traded_before,
+    CASE
+        WHEN part.strategy_id = ANY (formed.failed) THEN 'FAILED'
+        WHEN part.strategy_id = ANY (formed.missing) THEN 'MISSING'
+        WHEN part.strategy_id = ANY (formed.silent_strategies) THEN 'SILENT'
+        WHEN EXISTS (SELECT FROM kept_symbols AS kept WHERE kept.event_id = formed.event_id
+            AND kept.symbol = part.symbol AND kept.strategy_id = part.strategy_id) THEN 'NOT_JUDGED'
+        WHEN asked_run_id IS NOT NULL AND NOT EXISTS (SELECT FROM run_strategies AS terms
+            WHERE terms.run_id = asked_run_id AND terms.strategy_id = part.strategy_id) THEN 'NOT_IN_RUN'
+    END AS keeps
+FROM plan
+JOIN plan_line_contributions AS part USING (plan_id)
+LEFT JOIN formed ON true
 LEFT JOIN got USING (strategy_id, book, symbol)
-WHERE plan_id = %(plan_id)s AND symbol = coalesce(%(symbol)s, symbol)
+LEFT JOIN traded USING (strategy_id)
+WHERE part.symbol = coalesce(%(symbol)s, part.symbol)
 ORDER BY part.line_ordinal, part.ordinal
 """
 
@@ -84,6 +125,61 @@ SELECT book, symbol, client_order_id, venue, phase, side, order_qty, orders.cum_
 FROM orders
 WHERE plan_id = %(plan_id)s AND symbol = coalesce(%(symbol)s, symbol)
 ORDER BY symbol, book, leg, step
+"""
+
+_WARNINGS = """
+SELECT warnings FROM runs JOIN runs_started AS started ON started.asked_run_id = runs.run_id
+WHERE started.run_id = %(run_id)s AND status = 'REQUESTED' ORDER BY partition, "offset" LIMIT 1
+"""
+
+_SILENT = """
+WITH formed AS (
+    SELECT * FROM portfolios WHERE run_id = %(run_id)s ORDER BY partition, "offset" LIMIT 1
+), said AS (
+    SELECT DISTINCT ON (strategy_id) strategy_id, failure, detail FROM signals
+    WHERE run_id = (SELECT asked_run_id FROM runs_started WHERE run_id = %(run_id)s)
+    ORDER BY strategy_id, partition, "offset"
+)
+SELECT strategy_id, strategy_id = ANY (formed.failed) AS is_failed, said.failure, said.detail
+FROM formed, unnest(formed.silent_strategies || formed.failed || formed.missing) AS strategy_id
+LEFT JOIN said USING (strategy_id)
+GROUP BY strategy_id, formed.failed, said.failure, said.detail ORDER BY strategy_id
+"""
+
+_KEPT = """
+SELECT DISTINCT strategy_id, symbol FROM kept_symbols WHERE run_id = %(run_id)s ORDER BY strategy_id, symbol
+"""
+
+_CONFLICTS = """
+SELECT DISTINCT ON (symbol) conflict.symbol, conflict.rule, conflict.decided_by, conflict.is_open, conflict.event_id,
+    conflict.ordinal, EXISTS (
+        SELECT FROM portfolios AS newer
+        WHERE newer.account_id = formed.account_id AND newer.scope IS NULL
+            AND (newer.partition, newer."offset") > (formed.partition, formed."offset")
+    ) AS is_superseded
+FROM conflicts AS conflict JOIN portfolios AS formed USING (event_id)
+WHERE conflict.run_id = %(run_id)s AND conflict.symbol = coalesce(%(symbol)s, conflict.symbol)
+ORDER BY symbol, conflict.partition, conflict."offset", ordinal
+"""
+
+_CONFLICT_WISHES = """
+SELECT strategy_id, weight FROM conflict_wishes
+WHERE event_id = %(event_id)s AND conflict_ordinal = %(ordinal)s ORDER BY ordinal
+"""
+
+_DECISIONS = """
+SELECT status, choice, strategy_id, decided_by, follow_up_run_id FROM conflict_outcomes
+WHERE run_id = %(run_id)s AND symbol = %(symbol)s ORDER BY partition, "offset"
+"""
+
+_PENDING = """
+SELECT choice, strategy_id, decided_by FROM conflict_decisions AS decision
+WHERE run_id = %(run_id)s AND symbol = %(symbol)s AND NOT EXISTS (
+    SELECT FROM conflict_outcomes AS outcome
+    WHERE (outcome.run_id, outcome.symbol, outcome.choice, outcome.decided_by)
+        = (decision.run_id, decision.symbol, decision.choice, decision.decided_by)
+        AND outcome.strategy_id IS NOT DISTINCT FROM decision.strategy_id
+) ORDER BY partition, "offset"
 """
 
 _PNL = """
@@ -128,13 +224,38 @@ def run_ids(connection: Connection, text: str) -> list[UUID]:
 
 
 def plan_document(connection: Connection, plan_id: UUID) -> Found:
-    """Return one page that explains a plan: `plan`, `constraints`, `lines` with their `contributions` and `orders`."""
+    """Return one page that explains a plan.
+
+    `plan`, `warnings` of its run, `silent` strategies, `kept` symbols, `conflicts`, `constraints`, and `lines` with
+    their `contributions` and `orders`.
+    """
     [plan] = rows(connection, _PLAN, plan_id=plan_id)
+    run_id = plan["run_id"]
     return {
         "plan": plan,
+        "warnings": [each for row in rows(connection, _WARNINGS, run_id=run_id) for each in row["warnings"]],
+        "silent": rows(connection, _SILENT, run_id=run_id),
+        "kept": rows(connection, _KEPT, run_id=run_id),
+        "conflicts": run_conflicts(connection, run_id),
         "constraints": rows(connection, _CONSTRAINTS, plan_id=plan_id),
         "lines": plan_lines(connection, plan_id),
     }
+
+
+def run_conflicts(connection: Connection, run_id: UUID, symbol: str | None = None) -> list[Found]:
+    """Return where strategies of a run disagree, or only in one symbol.
+
+    Each with its `wishes`, the `decisions` of persons that were judged, and those that are `pending`.
+    """
+    return [
+        {
+            **{name: row[name] for name in ("symbol", "rule", "decided_by", "is_open", "is_superseded")},
+            "wishes": rows(connection, _CONFLICT_WISHES, **row),
+            "decisions": rows(connection, _DECISIONS, run_id=run_id, symbol=row["symbol"]),
+            "pending": rows(connection, _PENDING, run_id=run_id, symbol=row["symbol"]),
+        }
+        for row in rows(connection, _CONFLICTS, run_id=run_id, symbol=symbol)
+    ]
 
 
 def plan_lines(connection: Connection, plan_id: UUID, symbol: str | None = None) -> list[Found]:

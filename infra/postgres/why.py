@@ -7,31 +7,41 @@ from datetime import date
 from uuid import UUID
 
 from infra.postgres.connection import Connection
-from infra.postgres.plans import Found, plan_lines, rows
+from infra.postgres.plans import Found, plan_lines, rows, run_conflicts
 
 _RUNS = """
 WITH asked AS (
-    SELECT account_id, run_id, run_id AS asked_run_id, as_of, status, refusal, detail, NULL AS decided_by,
-        NULL AS symbol, sync_rule, quorum, conflict_rule, event_id, partition, "offset"
-    FROM runs
-), started AS (
-    SELECT DISTINCT ON (account_id) account_id, as_of FROM asked
-    WHERE status = 'REQUESTED' ORDER BY account_id, as_of DESC, partition, "offset" DESC
+    SELECT run.account_id, run_id, run_id AS asked_run_id, as_of, status, refusal, detail, NULL AS decided_by,
+        NULL AS symbol, sync_rule, quorum, conflict_rule, run.event_id, run.partition, run."offset",
+        run."offset" AS asked_offset, recorded_at
+    FROM runs AS run
+    LEFT JOIN log_index AS record ON (record.topic, record.partition, record."offset")
+        = ('runs.v1', run.partition, run."offset")
+    WHERE run.account_id = coalesce(%(account)s, run.account_id)
+), meant AS (
+    SELECT account_id FROM asked
+    WHERE (as_of AT TIME ZONE 'UTC')::date = coalesce(%(on)s::date, (as_of AT TIME ZONE 'UTC')::date)
+    ORDER BY recorded_at DESC NULLS LAST, "offset" DESC LIMIT 1
+), since AS (
+    SELECT account_id, coalesce(max("offset") FILTER (WHERE status = 'REQUESTED'), max("offset")) AS "offset"
+    FROM asked GROUP BY account_id
 ), decided AS (
     SELECT asked.account_id, follow_up_run_id, outcome.run_id, asked.as_of, asked.status, asked.refusal, asked.detail,
         outcome.decided_by, outcome.symbol, sync_rule, quorum, conflict_rule, asked.event_id, outcome.partition,
-        outcome."offset"
+        outcome."offset", asked_offset, recorded_at
     FROM conflict_outcomes AS outcome JOIN asked USING (run_id)
-    WHERE follow_up_run_id IS NOT NULL AND asked.status = 'REQUESTED' AND outcome.symbol = %(symbol)s
+    WHERE follow_up_run_id IS NOT NULL AND asked.status = 'REQUESTED'
+        AND outcome.symbol = coalesce(%(symbol)s, outcome.symbol)
 ), known AS (SELECT * FROM asked UNION ALL SELECT * FROM decided)
-SELECT DISTINCT ON (known.account_id, known.as_of, known.run_id, known.status) known.*
-FROM known LEFT JOIN started USING (account_id)
+SELECT DISTINCT ON (known.account_id, known.run_id, known.status) known.*
+FROM known JOIN since USING (account_id)
 WHERE CASE
     WHEN %(run_ids)s::uuid[] IS NOT NULL THEN known.run_id = ANY (%(run_ids)s) OR asked_run_id = ANY (%(run_ids)s)
+    WHEN account_id <> (SELECT account_id FROM meant) THEN false
     WHEN %(on)s::date IS NOT NULL THEN (known.as_of AT TIME ZONE 'UTC')::date = %(on)s
-    ELSE known.as_of >= coalesce(started.as_of, known.as_of)
+    ELSE asked_offset >= since."offset"
 END
-ORDER BY known.account_id, known.as_of, known.run_id, known.status, known.partition, known."offset"
+ORDER BY known.account_id, known.run_id, known.status, known.partition, known."offset"
 """
 
 _WISHES = """
@@ -62,21 +72,6 @@ FROM run_strategies AS terms
 LEFT JOIN said ON said.strategy_id = terms.strategy_id
 WHERE terms.event_id = %(event_id)s AND terms.strategy_id = coalesce(%(strategy)s, terms.strategy_id)
 ORDER BY terms.ordinal
-"""
-
-_CONFLICTS = """
-SELECT rule, decided_by, is_open, event_id, ordinal FROM conflicts WHERE run_id = %(run_id)s AND symbol = %(symbol)s
-ORDER BY partition, "offset", ordinal
-"""
-
-_CONFLICT_WISHES = """
-SELECT strategy_id, weight FROM conflict_wishes
-WHERE event_id = %(event_id)s AND conflict_ordinal = %(ordinal)s ORDER BY ordinal
-"""
-
-_DECISIONS = """
-SELECT status, choice, strategy_id, decided_by, follow_up_run_id FROM conflict_outcomes
-WHERE run_id = %(run_id)s AND symbol = %(symbol)s ORDER BY partition, "offset"
 """
 
 _PORTFOLIO = """
@@ -114,18 +109,31 @@ def why(
     run_ids: list[UUID] | None = None,
     on: date | None = None,
     strategy: str | None = None,
+    account: str | None = None,
 ) -> list[Found]:
-    """Return what is known of a symbol in runs: of the given ones, of a day (UTC), or of each account's last one.
+    """Return what is known of a symbol in runs: of the given ones, of a day (UTC), or in the last one on the log.
 
-    Runs that trade what a person decided about the symbol come after the run that was decided. A run that was refused
-    after the last one that was not is there too. With `strategy`, only wishes and lines that it has a part in.
+    Without `account` those of a day and the last one are of the account that asked last. Runs that trade what a person
+    decided about the symbol come after the run that was decided. A run that was refused after the last one that was not
+    is there too. With `strategy`, only wishes and lines that it has a part in.
     """
-    found = rows(connection, _RUNS, symbol=symbol, run_ids=run_ids, on=on)
-    found.sort(key=lambda run: (run["account_id"], run["as_of"], run["run_id"] != run["asked_run_id"]))
+    found = rows(connection, _RUNS, symbol=symbol, run_ids=run_ids, on=on, account=account)
+    found.sort(key=_place)
     return [_of_run(connection, run, symbol, strategy) for run in found]
 
 
-def _of_run(connection: Connection, run: Found, symbol: str, strategy: str | None) -> Found:
+def how_far(connection: Connection, run_id: UUID) -> list[Found]:
+    """Return what is known of a run, whatever the symbol: the record of it, and of a refusal under the same id."""
+    found = rows(connection, _RUNS, symbol=None, run_ids=[run_id], on=None, account=None)
+    found.sort(key=_place)
+    return [_of_run(connection, run, None, None) for run in found if run["run_id"] == run_id]
+
+
+def _place(run: Found) -> tuple[str, int, bool]:
+    return run["account_id"], run["asked_offset"], run["run_id"] != run["asked_run_id"]
+
+
+def _of_run(connection: Connection, run: Found, symbol: str | None, strategy: str | None) -> Found:
     values = {**run, "symbol": symbol, "strategy": strategy}
 
     def first(query: str) -> Found | None:
@@ -137,9 +145,9 @@ def _of_run(connection: Connection, run: Found, symbol: str, strategy: str | Non
     return {
         **{name: run[name] for name in (*named, "sync_rule", "quorum", "conflict_rule")},
         "symbol": symbol,
+        "strategy": strategy,
         "wishes": rows(connection, _WISHES, **values),
-        "conflict": _conflict(connection, first(_CONFLICTS)),
-        "decisions": rows(connection, _DECISIONS, **values),
+        "conflict": next(iter(run_conflicts(connection, run["run_id"], symbol)), None),
         "portfolio": first(_PORTFOLIO),
         "snapshot": first(_SNAPSHOT),
         "instrument": first(_INSTRUMENT),
@@ -149,13 +157,6 @@ def _of_run(connection: Connection, run: Found, symbol: str, strategy: str | Non
         "execution": first(_EXECUTION),
         "held": rows(connection, _HELD, **values),
     }
-
-
-def _conflict(connection: Connection, conflict: Found | None) -> Found | None:
-    if conflict is None:
-        return None
-    told = {name: conflict[name] for name in ("rule", "decided_by", "is_open")}
-    return {**told, "wishes": rows(connection, _CONFLICT_WISHES, **conflict)}
 
 
 def _concerns(line: Found, strategy: str) -> bool:

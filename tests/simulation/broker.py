@@ -80,6 +80,7 @@ class Exchange:
     deposits: Decimal = ZERO
     feed: dict[str, Shown] = field(default_factory=dict)
     is_calm: bool = False
+    is_out: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     disturbed: set[str] = field(default_factory=set)
 
@@ -178,9 +179,10 @@ class Exchange:
         self.unposted.clear()
 
     def prices_move(self) -> None:
-        """Draw what the feed says: mostly two sides, sometimes locked, crossed, old, one-sided or nothing."""
+        """Draw what the feed says, and whether nothing can be read for a while."""
         for symbol in self.chance.symbols:
             self.feed[symbol] = drawn_quote(self.chance, symbol)
+        self.is_out = self.chance.happens(self.chance.profile.silence / 4)
 
     def calm(self) -> None:
         """From now on everything works: no silence, no refusal, quotes with two sides, activities posted at once."""
@@ -280,6 +282,8 @@ class Exchange:
 
     def _troubled(self, request: str, done: Callable[[], Reply]) -> Reply:
         """Answer; or fall silent before or after doing what was asked, or say that it is too much."""
+        if self.is_out and request == "read" and not self.is_calm:
+            return SILENT
         silence = self.chance.profile.silence * (0.3 if request == "read" else 1)
         if self.is_calm or not silence or not self.chance.happens(silence):
             return done()

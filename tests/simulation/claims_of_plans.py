@@ -7,10 +7,11 @@ from decimal import Decimal
 from schemas.ledger import StrategyBook
 from schemas.order import NET
 from schemas.plan import Action, LineContribution, LineStatus, Plan, PlanLine, PlanStatus, Rule
-from schemas.run import Limits, Mode
+from schemas.run import CashPolicy, Limits, Mode, StrategyTerms
 from tests.simulation.desk import Desk
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
 NEARLY = Decimal("0.000001")
 
 
@@ -118,7 +119,7 @@ def crosses_have_an_open_fresh_quote(desk: Desk) -> Iterator[str]:
 
 
 def plans_stay_within_the_account(desk: Desk) -> Iterator[str]:
-    """Totals are sums of the lines, buys can be paid, and no limit is exceeded further than it was before."""
+    """Totals are sums of the lines, buys can be paid or cover shorts, no limit is exceeded further than before."""
     for plan in desk.said(Plan):
         lines = plan.lines
         buys = sum((each.notional for each in lines if each.action is Action.BUY), ZERO)
@@ -143,7 +144,8 @@ def plans_stay_within_the_account(desk: Desk) -> Iterator[str]:
 def _beyond_limits(plan: Plan, buys: Decimal, sells: Decimal) -> Iterator[str]:
     terms = plan.books.snapshot.portfolio.terms.limits
     before, after = _exposures(plan)
-    if buys > max(plan.cash_available + sells, ZERO):
+    covers = sum((each.reducing_quantity * _met(each, ONE) for each in plan.lines if each.action is Action.BUY), ZERO)
+    if buys > max(plan.cash_available + sells, covers):
         yield f"plan {plan.plan_id}: buys of {buys}, there are {plan.cash_available} and sells of {sells}"
     if terms.trade_value_max is not None and buys + sells > terms.trade_value_max:
         yield f"plan {plan.plan_id} trades {buys + sells} of at most {terms.trade_value_max}"
@@ -219,6 +221,56 @@ def _beyond_own(
         yield f"{name}: exposure from {before} to {after}, at most {total}"
 
 
+def strategies_spend_what_the_cash_policy_leaves(desk: Desk) -> Iterator[str]:
+    """Buys that increase a position are held to a strategy's money, what it sells of its own added."""
+    for plan in desk.said(Plan):
+        portfolio = plan.books.snapshot.portfolio
+        is_judged = plan.status is PlanStatus.READY and portfolio.scope is None
+        for terms in portfolio.terms.strategies if is_judged else ():
+            parts = [
+                (line, each)
+                for line in plan.lines
+                for each in line.contributions
+                if each.strategy_id == terms.strategy_id
+            ]
+            money = _money(plan, terms, parts)
+            spent = ZERO
+            for line, each in parts if money is not None else ():
+                reduction = ZERO if _is_stopped(line) else min(abs(each.allowed), _opposite(each))
+                increase = ZERO if _is_stopped(line) else abs(each.allowed) - reduction
+                sign = 1 if each.allowed > 0 else -1
+                money = (money or ZERO) - sign * reduction * _met(line, each.allowed)
+                spent += increase * _met(line, each.allowed) if sign > 0 else ZERO
+            if money is not None and spent > max(money, ZERO) + NEARLY:
+                policy = portfolio.terms.rules.cash_policy
+                yield f"plan {plan.plan_id}, {terms.strategy_id} spends {spent} of {money}, {policy}"
+
+
+def _opposite(part: LineContribution) -> Decimal:
+    """Return how much of what is held a trade would reduce."""
+    return max(-part.current_quantity if part.allowed > 0 else part.current_quantity, ZERO)
+
+
+def _money(plan: Plan, terms: StrategyTerms, parts: list[tuple[PlanLine, LineContribution]]) -> Decimal | None:
+    """Return what a strategy may spend before it sells anything; None = no limit."""
+    run = plan.books.snapshot.portfolio.terms
+    match run.rules.cash_policy:
+        case CashPolicy.PROPORTIONAL:
+            everybody = sum((each.allocation for each in run.strategies), ZERO)
+            return plan.cash_available * terms.allocation / everybody if everybody else ZERO
+        case CashPolicy.RESERVE:
+            book = next((each for each in plan.books.strategies if each.strategy_id == terms.strategy_id), None)
+            capital = plan.equity * terms.allocation
+            if terms.mode is Mode.BOOK:
+                capital = ZERO if book is None or book.capital is None else book.capital
+            held = [(each.current_quantity, line.price) for line, each in parts if each.current_quantity]
+            value = sum((quantity * price for quantity, price in held if price), ZERO)
+            unspent = capital - max(capital, ZERO) * run.limits.cash_reserve - value
+            return unspent if all(price for _, price in held) else min(unspent, ZERO)
+        case _:
+            return None
+
+
 def _is_stopped(line: PlanLine) -> bool:
     """Say whether a line was stopped whatever was wanted of it: its wishes were held to nothing."""
     return line.rule is not None and list(Rule).index(line.rule) < list(Rule).index(Rule.NO_DIFFERENCE)
@@ -257,4 +309,5 @@ CLAIMS = (
     crosses_have_an_open_fresh_quote,
     plans_stay_within_the_account,
     strategies_stay_within_their_own_limits,
+    strategies_spend_what_the_cash_policy_leaves,
 )

@@ -9,8 +9,9 @@ import pytest
 
 from agents.decider import Decider, Message
 from agents.decision import evolved
+from agents.executor import decider as executor
 from agents.executor.progress import Progress
-from schemas.execution import LineOutcome, LineUnderWay
+from schemas.execution import ExecutionStatus, LineOutcome, LineUnderWay
 from schemas.ledger import CASH, SYSTEM, EntryKind, LedgerEntry, Posting
 from schemas.order import OrderIntent
 from schemas.plan import Action, Plan, PlanLine
@@ -170,7 +171,17 @@ def test_opposite_orders_that_meet_at_the_broker_are_caught(monkeypatch: pytest.
     def all_at_once(progress: Progress, leg: int) -> tuple[LineUnderWay, ...]:
         return progress.unsent_lines(leg)
 
+    following = executor._following
+
+    def hasty(account_id: str, progress: Progress) -> list[Record]:
+        said = following(account_id, progress)
+        is_waiting = progress.stage is ExecutionStatus.ACCEPTED and progress.successor is None and not said
+        if not is_waiting or progress.run_id is None or progress.plan_id is None:
+            return said
+        return [executor._step(account_id, progress.run_id, progress.plan_id, ExecutionStatus.REDUCED, "")]
+
     monkeypatch.setattr("agents.executor.decider.free_lines", all_at_once)
+    monkeypatch.setattr("agents.executor.decider._following", hasty)
     assert caught("nothing_forbidden_was_sent")
 
 

@@ -34,8 +34,9 @@ class FakeOrder:
 class FakeBrokerage:
     """One account. `fills_at` lists the cumulative quantities at which a new order is filled at once.
 
-    `assets` are what can be asked about a symbol. `deliveries` says how often the stream sends its next message;
-    `is_heard` whether it sends any.
+    `assets` are what can be asked about a symbol; a request of quotes that names an `unquotable` one is refused whole.
+    `unlisted` orders can be read singly, but are in no listing. `deliveries` says how often the stream sends its next
+    message; `is_heard` whether it sends any.
     """
 
     cash: Decimal = Decimal(100_000)
@@ -49,6 +50,8 @@ class FakeBrokerage:
     asked: list[str] = field(default_factory=list)
     looked_up: list[str] = field(default_factory=list)
     assets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unquotable: set[str] = field(default_factory=set)
+    unlisted: set[str] = field(default_factory=set)
     is_heard: bool = True
     deliveries: Callable[[], int] = lambda: 1
     ticks: int = 0
@@ -115,6 +118,10 @@ class FakeBrokerage:
         self.fill(client_order_id, new.order_qty)
         self.is_heard = is_heard
 
+    def forget(self, client_order_id: str) -> None:
+        """Know an order no more; what was executed of it stays."""
+        del self.book[client_order_id]
+
     def end(self, client_order_id: str, status: str) -> None:
         """End an order without filling it."""
         order = self.book[client_order_id]
@@ -146,8 +153,10 @@ class FakeBrokerage:
         return self._troubled("order", found)
 
     def orders(self, status: OrderStatusFilter, after: datetime | None) -> Reply:
-        assert (status, after) == ("open", None)
-        rows = [self._shown(each) for each in self.book.values() if each.is_open]
+        assert status in ("open", "all")
+        wanted = [each for each in self.book.values() if status == "all" or each.is_open]
+        is_late = after is None or after < OPENED_AT
+        rows = [self._shown(each) for each in wanted if is_late and each.new.client_order_id not in self.unlisted]
         return self._troubled("orders", lambda: reply(rows))
 
     def fill_activities(self, after: datetime | None) -> Reply:
@@ -173,6 +182,8 @@ class FakeBrokerage:
 
     def quotes(self, symbols: Sequence[str]) -> Reply:
         self.asked = list(symbols)
+        if self.unquotable & set(symbols):
+            return refusal(400, 40010000, "code=400, message=invalid symbol")
         rows = {
             symbol: {"bp": str(self.prices[symbol]), "ap": str(self.prices[symbol]), "t": QUOTED_AT}
             for symbol in symbols

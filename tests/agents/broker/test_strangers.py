@@ -139,7 +139,7 @@ def _others(desk: Desk) -> list[dict[str, Any]]:
 
 def test_a_snapshot_asks_again_until_it_can_be_said_whose_a_trade_is(desk: Desk) -> None:
     desk.brokerage.trade_by_hand(BY_PHONE, "BUY", "AAPL", "5")
-    desk.brokerage.trouble("order", Reply(200, '{"id": "61e6', None), refusal(404, 40410000, "order not found"))
+    desk.brokerage.trouble("order", Reply(200, '{"id": "61e6', None), refusal(429, 42910000, "too many requests"))
     assert trades(desk.perform(cleared())) == [("FILL", BY_PHONE)]
 
 

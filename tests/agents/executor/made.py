@@ -14,6 +14,7 @@ from schemas.portfolio import Portfolio, PortfolioContent, PortfolioStatus, Port
 from schemas.run import RunTerms
 from tests.made import ACCOUNT, AS_OF, portfolio_content, run_terms, snapshot_content
 
+BLOCKED_DETAIL = "AAPL: books 3, broker 4"
 VALID_UNTIL = AS_OF + timedelta(hours=4)
 ZERO = Decimal(0)
 
@@ -108,7 +109,8 @@ def line(
         intended_quantity=intended,
         intended_value=intended * (quoted or ZERO),
         contributions=tuple(
-            _contribution(each, ordered.get(each, 0), crossed.get(each, 0)) for each in sorted({*ordered, *crossed})
+            _contribution(each, ordered.get(each, 0) if quantity else 0, crossed.get(each, 0))
+            for each in sorted({*ordered, *crossed})
         ),
     )
 
@@ -130,7 +132,9 @@ def _contribution(strategy_id: str, ordered: int, crossed: int) -> LineContribut
 
 
 def plan(*lines: PlanLine, name: str = "first", valid_until: datetime = VALID_UNTIL, rule: Rule | None = None) -> Plan:
-    """Return the plan of a run; a rule blocks it whole."""
+    """Return the plan of a run; a rule blocks it whole, and every line of it, as the planner does."""
+    if rule is not None:
+        lines = tuple(_blocked(each, rule) for each in lines)
     nothing = snapshot_content(content(name, valid_until), cash=ZERO, equity=ZERO)
     return Plan(
         account_id=ACCOUNT,
@@ -139,7 +143,7 @@ def plan(*lines: PlanLine, name: str = "first", valid_until: datetime = VALID_UN
         as_of=AS_OF,
         status=PlanStatus.READY if rule is None else PlanStatus.BLOCKED,
         rule=rule,
-        detail="",
+        detail="" if rule is None else BLOCKED_DETAIL,
         equity=ZERO,
         cash_available=ZERO,
         sells_expected=ZERO,
@@ -149,6 +153,25 @@ def plan(*lines: PlanLine, name: str = "first", valid_until: datetime = VALID_UN
         constraints=(),
         lines=tuple(sorted(lines, key=lambda each: (each.symbol, each.book))),
         books=BooksContent(snapshot=nothing, strategies=()),
+    )
+
+
+def _blocked(line: PlanLine, rule: Rule) -> PlanLine:
+    nothing = {"crossed": ZERO, "ordered": ZERO}
+    return line.model_copy(
+        update={
+            "quantity": ZERO,
+            "reducing_quantity": ZERO,
+            "phase": None,
+            "notional": ZERO,
+            "cross_quantity": ZERO,
+            "cross_deferred_quantity": line.cross_quantity,
+            "cross_rule": rule if line.cross_quantity else None,
+            "status": LineStatus.BLOCKED,
+            "rule": rule,
+            "threshold": None,
+            "contributions": tuple(each.model_copy(update=nothing) for each in line.contributions),
+        }
     )
 
 

@@ -13,7 +13,7 @@ from schemas.execution import Execution, ExecutionStatus, LineOutcome, Outcome
 from schemas.order import NET, IntentAction, OrderIntent, OrdStatus, Phase, Side, Venue
 from schemas.plan import LineStatus, Rule
 from schemas.record import Record
-from tests.agents.executor.made import event, line, outcomes, plan, portfolio, run, statuses
+from tests.agents.executor.made import BLOCKED_DETAIL, event, line, outcomes, plan, portfolio, run, statuses
 from tests.made import AS_OF
 
 BUY_AAPL = line("AAPL", ordered={"core": 6, "trend": 4})
@@ -117,13 +117,20 @@ def test_a_plan_without_lines_is_finished_at_once() -> None:
     assert statuses(cleared().when(plan()).said) == ["ACCEPTED", "FINISHED"]
 
 
-def test_nothing_of_a_blocked_plan_is_sent() -> None:
+def test_nothing_of_a_blocked_plan_is_sent_and_every_line_gives_its_reason() -> None:
     story = cleared().when(plan(BUY_AAPL, SELL_IBM, CROSS_MSFT, rule=Rule.BOOKS_DIFFER))
 
     assert statuses(story.said) == ["ACCEPTED", "FINISHED"]
     assert not any(isinstance(each, OrderIntent) for each in story.said)
     assert outcomes(story.said) == dict.fromkeys(((NET, "AAPL"), (NET, "IBM"), (NET, "MSFT")), Outcome.BLOCKED)
-    assert {each.rule for each in story.said if isinstance(each, LineOutcome)} == {Rule.BOOKS_DIFFER}
+    assert {(each.rule, each.reason) for each in story.said if isinstance(each, LineOutcome)} == {
+        (Rule.BOOKS_DIFFER, BLOCKED_DETAIL)
+    }
+
+
+def test_a_planned_line_without_work_stops_the_process() -> None:
+    with pytest.raises(ValueError, match="line IBM of net: expected a cross or an order of a PLANNED line"):
+        cleared().when(plan(line("IBM")))
 
 
 def test_a_blocked_line_keeps_its_outcome_and_names_the_cross_that_stood() -> None:
@@ -301,10 +308,6 @@ def test_the_next_run_names_the_orders_that_ended_since_the_last() -> None:
     assert [(each.client_order_id, each.cum_qty) for each in second.ended_orders] == [
         (buy.client_order_id, Decimal(10))
     ]
-
-    (third,) = story.when(plan(name="second")).when(portfolio("third")).said
-    assert isinstance(third, Execution)
-    assert third.ended_orders == ()
 
 
 def test_two_accounts_do_not_know_of_each_other() -> None:

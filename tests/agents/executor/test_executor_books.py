@@ -279,22 +279,6 @@ def test_a_held_line_ends_held_with_its_rule() -> None:
     assert statuses(story.said) == ["ACCEPTED", "FINISHED"]
 
 
-def test_in_a_blocked_plan_what_would_have_traded_is_blocked_by_the_plan_and_the_rest_keeps_its_own_end() -> None:
-    scaled = line("AAPL", {"core": 5}, rule=Rule.CAPITAL)
-    held = line("FB", status=LineStatus.HELD, rule=Rule.CONFLICT_FLAGGED)
-    too_small = line("GOOG", status=LineStatus.SUPPRESSED, rule=Rule.MIN_TRADE_VALUE)
-    crossed = line("IBM", crossed={"core": 2, "trend": -2}, status=LineStatus.SUPPRESSED, rule=Rule.MIN_TRADE_VALUE)
-    story = given(executor).when(portfolio()).when(plan(scaled, held, too_small, crossed, rule=Rule.PLAN_INVALID))
-
-    ends = {each.symbol: (each.outcome, each.rule) for each in story.said if isinstance(each, LineOutcome)}
-    assert ends == {
-        "AAPL": (Outcome.BLOCKED, Rule.PLAN_INVALID),
-        "FB": (Outcome.HELD, Rule.CONFLICT_FLAGGED),
-        "GOOG": (Outcome.SUPPRESSED, Rule.MIN_TRADE_VALUE),
-        "IBM": (Outcome.BLOCKED, Rule.PLAN_INVALID),
-    }
-
-
 def test_a_run_that_missed_its_quorum_is_abandoned_and_nothing_else_happens() -> None:
     story = planned(own("alpha", "AAPL", 10))
     (buy,) = sent(story.said)

@@ -20,6 +20,12 @@ from tests.agents.executor.made import event, line, plan, portfolio, run
 
 ENDS = sorted(TERMINAL)
 RUN_ENDS = (ExecutionStatus.FINISHED, ExecutionStatus.SUPERSEDED, ExecutionStatus.ABANDONED)
+STOPS = [
+    (LineStatus.SUPPRESSED, Rule.MIN_TRADE_VALUE),
+    (LineStatus.BLOCKED, Rule.CAPITAL),
+    (LineStatus.BLOCKED, Rule.HALTED),
+    (LineStatus.HELD, Rule.CONFLICT_FLAGGED),
+]
 ZERO = Decimal(0)
 
 
@@ -28,9 +34,11 @@ def lines(draw: st.DrawFn, symbol: str, book: str) -> PlanLine:
     owners = ["core", "dip"] if book == NET else [book]
     ordered = draw(st.dictionaries(st.sampled_from(owners), st.integers(1, 9), max_size=2))
     sign = draw(st.sampled_from([1, -1]))
-    crossed = draw(st.sampled_from([{}, {"core": 2, "trend": -2}])) if book == NET else {}
-    status = draw(st.sampled_from([LineStatus.PLANNED, LineStatus.PLANNED, *LineStatus]))
-    rule = None if status is LineStatus.PLANNED else Rule.MIN_TRADE_VALUE
+    status, rule = draw(st.sampled_from([(LineStatus.PLANNED, None)] * len(STOPS) + STOPS))
+    may_cross = book == NET and rule not in (Rule.HALTED, Rule.CONFLICT_FLAGGED)
+    crossed = draw(st.sampled_from([{}, {"core": 2, "trend": -2}])) if may_cross else {}
+    if rule is None and not ordered and not crossed:
+        status, rule = LineStatus.SUPPRESSED, Rule.NO_DIFFERENCE
     return line(
         symbol,
         {each: sign * quantity for each, quantity in ordered.items()},
@@ -47,7 +55,8 @@ def lines(draw: st.DrawFn, symbol: str, book: str) -> PlanLine:
 def plans(draw: st.DrawFn, name: str) -> Plan:
     keys = st.tuples(st.sampled_from(["AAPL", "IBM"]), st.sampled_from(["alpha", "beta", "gamma", NET]))
     found = draw(st.sets(keys, max_size=6))
-    return plan(*[draw(lines(symbol, book)) for symbol, book in sorted(found)], name=name)
+    rule = draw(st.sampled_from([None, None, None, Rule.BOOKS_DIFFER]))
+    return plan(*[draw(lines(symbol, book)) for symbol, book in sorted(found)], name=name, rule=rule)
 
 
 class Market:
@@ -63,7 +72,7 @@ class Market:
         self.canceled: set[str] = set()
         self.runs: list[str] = []
         self.unplanned: list[str] = []
-        self.named: set[str] = set()
+        self.settled: set[str] = set()
         self.successors: set[UUID] = set()
 
     def tell(self, record: Record) -> None:
@@ -112,13 +121,15 @@ class Market:
             self.successors = {step.run_id}
         if step.status is ExecutionStatus.CLEARED:
             assert not self.open, "a run is planned on a quiet account"
-            since = [each for name, each in self.ends.items() if name not in self.named]
+            since = [each for name, each in self.ends.items() if name not in self.settled]
             assert {each.client_order_id: each.cum_qty for each in step.ended_orders} == {
                 each.client_order_id: each.cum_qty for each in since
             }
-            self.named |= self.ends.keys()
+            assert len({each.order.plan_id for each in since}) <= 1, "no more is kept than the last plan's orders"
             self.successors -= {step.run_id}
             self.unplanned += [each for each in self.runs if run(each) == step.run_id]
+        if step.plan is not None and step.plan.lines:
+            self.settled |= self.ends.keys()
         if step.status is ExecutionStatus.REDUCED:
             self.check_reduced(step)
 
@@ -135,6 +146,9 @@ class Market:
         """What a line says of its orders is the sum of what its orders said; FILLED is all of it."""
         (made,) = [each for each in self.plans if each.plan_id == found.plan_id]
         (wanted,) = [each for each in made.lines if (each.book, each.symbol) == (found.book, found.symbol)]
+        if wanted.status is not LineStatus.PLANNED and found.outcome is not Outcome.SUPERSEDED:
+            stopped = Outcome.HALTED if wanted.rule is Rule.HALTED else Outcome(wanted.status.value)
+            assert (found.outcome, found.rule, found.reason) == (stopped, wanted.rule, made.detail)
         own = [each for each in self.ends.values() if _is_of(each, found)]
         orders = [each for each in own if each.order.leg]
         assert found.client_order_ids == tuple(each.client_order_id for each in orders)

@@ -148,6 +148,7 @@ def snapshot(
     quotes: Mapping[str, tuple[str, str]] | None = None,
     equity: str | None = None,
     taken_at: datetime = AS_OF,
+    scope: tuple[str, ...] | None = None,
     **changed_rules: Any,
 ) -> AccountSnapshot:
     """Return the account as the broker shows it for a run; equity is cash unless it is told."""
@@ -155,7 +156,7 @@ def snapshot(
     if strategies is not None:
         terms = terms.model_copy(update={"strategies": tuple(strategies)})
     found = snapshot_content(
-        portfolio_content(terms),
+        portfolio_content(terms, scope=scope),
         taken_at=taken_at,
         cash=Decimal(cash),
         equity=Decimal(cash if equity is None else equity),

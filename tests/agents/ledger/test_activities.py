@@ -111,6 +111,11 @@ def test_who_sells_by_hand_what_strategies_own_is_short_of_it_himself(side: str)
     assert owned(found, "core")["AAPL"] == 6
 
 
+def test_a_trade_by_hand_is_booked_although_the_broker_has_its_order_no_more() -> None:
+    (entry,) = entries(opened().when(by_hand("buy", "5", client_order_id="")).said)
+    assert (entry.kind, entry.detail) == (EntryKind.MANUAL_FILL, "buy by an order the broker has no more")
+
+
 def test_an_execution_without_a_name_is_of_our_own_orders_and_not_booked() -> None:
     opened().when(by_hand("buy", "5", client_order_id=None)).then()
 
@@ -167,6 +172,39 @@ def test_a_trade_by_hand_while_the_books_are_pending_does_not_block_the_run() ->
 
 def test_an_activity_that_the_snapshot_knows_is_in_its_cash() -> None:
     story = opened().when(snapshot()).when(FEE).when(snapshot(name="second", activities=[activity(), FEE]))
+    assert books(story).status is BooksStatus.BLOCKED
+
+
+DATED = activity("-0.02", "FEE", "20120601000000000::fee")
+"""A fee with the day it is dated by in its id, not the time at which it was posted."""
+
+OPENING = activity(name="20120601093000000::opening")
+
+
+def dated() -> Story:
+    return given(ledger).when(OPENING).when(snapshot(activities=[OPENING]))
+
+
+def test_a_fee_that_is_dated_before_all_that_the_snapshot_knows_may_have_been_posted_after_it() -> None:
+    story = dated().when(DATED).when(snapshot(name="second", activities=[OPENING]))
+
+    assert books(story).status is BooksStatus.READY
+    assert owned(books(story), "system") == {"USD": Decimal(100_000)}
+    story = story.when(snapshot("99999.98", name="third", activities=[DATED, OPENING]))
+    assert owned(books(story), "system") == {"USD": Decimal("99999.98")}
+
+
+def test_an_execution_before_all_that_the_snapshot_knows_happened_before_it() -> None:
+    early = by_hand("buy", "1", name="20120601000000000::trade")
+    story = dated().when(early).when(snapshot(name="second", activities=[OPENING]))
+    assert books(story).status is BooksStatus.BLOCKED
+
+
+def test_what_the_account_was_equal_with_is_never_set_aside_again() -> None:
+    """The fee is in the cash of one run; the next one's list of activities begins after it."""
+    story = dated().when(DATED).when(snapshot("99999.98", name="second", activities=[OPENING]))
+    assert books(story).status is BooksStatus.READY
+    story = story.when(snapshot(name="third", activities=[OPENING]))
     assert books(story).status is BooksStatus.BLOCKED
 
 
@@ -232,6 +270,46 @@ def test_more_than_was_taken_for_rounding_does_not_come_back() -> None:
     story = filled(3).when(snapshot("99969.99", {"AAPL": "3"}))
     story = story.when(snapshot("99969.99", {"AAPL": "3"}, name="second", activities=[fee]))
     assert books(story).status is BooksStatus.BLOCKED
+
+
+def test_what_was_taken_for_rounding_comes_back_once() -> None:
+    """Seven runs without any execution, each with two cents more in the cash."""
+    story = filled(3).when(snapshot("99969.99", {"AAPL": "3"}))
+    found = []
+    for number in range(1, 8):
+        cash = Decimal("99969.99") + number * Decimal("0.02")
+        story = story.when(snapshot(str(cash), {"AAPL": "3"}, name=f"run {number}"))
+        found.append(books(story).status)
+    assert found == [BooksStatus.READY] + 6 * [BooksStatus.BLOCKED]
+
+
+def test_two_fees_that_were_taken_for_one_rounding_come_back_one_by_one() -> None:
+    fees = [activity("-0.005", "FEE", "fee-1"), activity("-0.007", "FEE", "fee-2")]
+    story = filled(3).when(snapshot("99969.988", {"AAPL": "3"}))
+    for number in (1, 2):
+        taken = snapshot("99969.988", {"AAPL": "3"}, name=f"run {number}", activities=fees[:number])
+        story = story.when(taken)
+        assert [each.kind for each in entries(story.said)] == [EntryKind.OTHER_ACTIVITY, EntryKind.ROUNDING]
+        assert books(story).status is BooksStatus.READY
+
+
+def test_an_execution_after_a_snapshot_leaves_its_half_cent_to_the_next_one() -> None:
+    story = filled(3).when(by_hand("buy", "1", "MSFT", "10"))
+    said = []
+    for cash, shares in (
+        ("99969.98", {"AAPL": "3"}),
+        ("99969.985", {"AAPL": "3"}),
+        ("99959.98", {"AAPL": "3", "MSFT": "1"}),
+        ("99959.975", {"AAPL": "3", "MSFT": "1"}),
+    ):
+        story = story.when(snapshot(cash, shares, name=cash))
+        said.append((books(story).status.value, [moved(each)["system", "USD"] for each in entries(story.said)]))
+    assert said == [
+        ("BLOCKED", []),
+        ("READY", [Decimal("-0.012")]),
+        ("READY", [Decimal("-0.005")]),
+        ("BLOCKED", []),
+    ]
 
 
 def test_executions_stay_to_be_rounded_until_the_books_agree() -> None:

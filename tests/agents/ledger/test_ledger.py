@@ -297,10 +297,33 @@ def test_positions_nobody_booked_are_not_explained_by_a_deposit() -> None:
 def test_a_newer_snapshot_takes_the_place_of_a_pending_one() -> None:
     ended = {order_name(BUY): "10"}
     story = opened().when(snapshot("99900", {"AAPL": "10"}, ended)).when(snapshot("1", name="second"))
-    assert books(story).status is BooksStatus.BLOCKED
+    assert books(story).status is BooksStatus.PENDING
 
-    story = story.when(fill(BUY, "10", "10"))
-    assert [type(each) for each in story.said] == [LedgerEntry]
+    found = books(story.when(fill(BUY, "10", "10")))
+    assert (found.run_id, found.status) == (run("second"), BooksStatus.BLOCKED)
+
+
+def test_a_cross_that_a_pending_run_waited_for_is_waited_for_by_the_run_after_it() -> None:
+    story = opened().when(snapshot(ended={order_name(CROSS): "3"})).when(snapshot(name="second"))
+    assert books(story).status is BooksStatus.PENDING
+    assert books(story).detail == f"fills are still to be booked: {order_name(CROSS)} 0 of 3"
+
+    found = books(story.when(fill(CROSS, "3", "3")))
+    assert (found.run_id, found.status) == (run("second"), BooksStatus.READY)
+    assert held(found)["core", "MSFT"] == 3
+
+
+def test_a_cross_that_an_unreadable_snapshot_named_is_waited_for_by_the_run_after_it() -> None:
+    unread = snapshot("0", ended={order_name(CROSS): "3"}, failed="HTTP 500")
+    story = opened().when(unread).when(snapshot(name="second"))
+    assert books(story).status is BooksStatus.PENDING
+    assert books(story.when(fill(CROSS, "3", "3"))).status is BooksStatus.READY
+
+
+def test_what_was_booked_before_the_next_snapshot_is_not_waited_for() -> None:
+    story = opened().when(snapshot("0", ended={order_name(CROSS): "3"}, failed="HTTP 500"))
+    story = story.when(fill(CROSS, "3", "3"))
+    assert books(story.when(snapshot(name="second"))).status is BooksStatus.READY
 
 
 def test_two_accounts_keep_books_of_their_own() -> None:

@@ -181,9 +181,112 @@ def test_a_book_that_lost_its_allocation_gives_everything_back() -> None:
     assert entries(story.said)[0].detail == "first funding: 0 to 40000"
 
 
+def test_a_book_that_is_worth_its_allocation_already_is_funded_without_a_transfer() -> None:
+    """It brings the 25,000 dollars it has earned, exactly its part; later it is let run."""
+    part = strategy("mine", allocation=Decimal("0.2"), **BOOK)
+    wish = {"mine": "100"}
+    story = opened().when(fill(order(wishes=wish), "100", "100", "100"))
+    story = story.when(fill(order(side=Side.SELL, wishes=wish, name="sold"), "100", "100", "350"))
+    story = story.when(snapshot("125000", strategies=[part]))
+    assert kinds(story) == ["MODE_SWITCH", "Books"]
+    assert book(story, "mine").capital == 25_000
+
+    story = story.when(snapshot("125000", strategies=[MINE], name="second", drift_rule=DriftRule.LET_RUN))
+    assert kinds(story) == ["Books"]
+    story = story.when(snapshot("125000", strategies=[NETTED], name="third"))
+    assert kinds(story) == ["MODE_SWITCH", "Books"]
+    story = story.when(snapshot("125000", strategies=[MINE], name="fourth", drift_rule=DriftRule.LET_RUN))
+    assert kinds(story) == ["MODE_SWITCH", "TRANSFER", "Books"], "who gave up its book is funded anew"
+
+
+def test_a_book_without_an_allocation_is_funded_when_it_gets_one() -> None:
+    out = strategy("mine", allocation=Decimal(0), **BOOK)
+    story = opened().when(snapshot(strategies=[out]))
+    assert kinds(story) == ["Books"]
+    story = story.when(snapshot(strategies=[MINE], name="second", drift_rule=DriftRule.LET_RUN))
+    assert entries(story.said)[0].detail == "first funding: 0 to 40000"
+
+
 def test_the_same_snapshot_again_moves_nothing() -> None:
     taken = snapshot(strategies=[MINE])
     opened().when(taken).when(taken).then()
+
+
+# --- books outside the run
+
+
+def test_a_book_outside_the_run_keeps_its_capital_and_the_others_share_what_is_left() -> None:
+    whole = strategy("yours", allocation=Decimal(1), **BOOK)
+    story = opened().when(snapshot(strategies=[MINE])).when(snapshot(strategies=[whole], name="second"))
+
+    assert transferred(story) == {"yours": 60_000}
+    assert (book(story, "mine").capital, book(story, "yours").capital) == (40_000, 60_000)
+    assert book(story, "system").cash == 0
+    assert books(story).detail == ""
+
+
+def test_a_book_outside_the_run_that_is_worth_less_than_nothing_leaves_the_others_no_more() -> None:
+    sold = fill(order("AAPL", Side.SELL, {"mine": "1000"}, book="mine", name="short"), "1000", "1000", "10")
+    story = opened().when(snapshot(strategies=[MINE])).when(sold)
+    taken = snapshot(
+        "110000", {"AAPL": "-1000"}, strategies=[YOURS], name="second", quotes={"AAPL": ("60", "60")}, equity="50000"
+    )
+    story = story.when(taken)
+    assert book(story, "mine").capital == -10_000
+    assert transferred(story) == {"yours": 10_000}
+
+
+@pytest.mark.parametrize(
+    ("quotes", "equity", "said"),
+    [
+        ({"AAPL": ("99", "101")}, "40000", "no capital is given: equity 40000, books outside the run: mine 40000"),
+        ({}, "100000", "no capital is given: equity 100000, books outside the run: mine has no price"),
+    ],
+)
+def test_where_nothing_is_left_to_share_no_book_is_funded_and_the_books_say_why(
+    quotes: Any, equity: str, said: str
+) -> None:
+    shown: dict[str, Any] = {"cash": "90000", "positions": {"AAPL": "100"}, "strategies": [YOURS]}
+    story = bought().when(snapshot(**shown, name="second", quotes=quotes, equity=equity))
+
+    assert kinds(story) == ["Books"]
+    assert (books(story).status, books(story).detail) == (BooksStatus.READY, said)
+    priced = {"AAPL": ("99", "101")}
+    story = story.when(snapshot(**shown, name="third", quotes=priced, equity="100000", drift_rule=DriftRule.LET_RUN))
+    assert transferred(story) == {"yours": 12_000}
+    assert books(story).detail == ""
+
+
+# --- follow-up runs
+
+
+def test_a_follow_up_run_moves_neither_modes_nor_capital() -> None:
+    story = bought()
+    shown: dict[str, Any] = {"cash": "90000", "positions": {"AAPL": "100"}, "quotes": {"AAPL": ("179", "181")}}
+    shown |= {"equity": "108000", "drift_rule": DriftRule.PERIODIC}
+    for name, strategies in (("second", [MINE, YOURS]), ("third", [NETTED])):
+        story = story.when(snapshot(**shown, name=name, strategies=strategies, scope=("IBM",)))
+        assert kinds(story) == ["Books"]
+        assert (books(story).status, books(story).detail) == (BooksStatus.READY, "")
+        assert (book(story, "mine").mode, book(story, "mine").capital) == (Mode.BOOK, 48_000)
+
+    story = story.when(snapshot(**shown, name="fourth", strategies=[MINE, YOURS]))
+    assert transferred(story) == {"mine": -4_800, "yours": 21_600}
+    assert entries(story.said)[1].detail == "first funding: 0 to 21600"
+
+
+def test_a_follow_up_run_does_not_use_up_the_first_funding_of_a_book() -> None:
+    held = fill(order("AAPL", wishes={"mine": "100"}, book="mine"), "100", "100", "100")
+    shown: dict[str, Any] = {"cash": "90000", "positions": {"AAPL": "100"}, "quotes": {"AAPL": ("99", "101")}}
+    shown |= {"equity": "100000", "strategies": [MINE], "drift_rule": DriftRule.LET_RUN}
+    story = opened().when(held).when(snapshot(**shown, scope=("IBM",)))
+    assert kinds(story) == ["Books"]
+    assert transferred(story.when(snapshot(**shown, name="second"))) == {"mine": 40_000}
+
+
+def test_a_follow_up_run_still_books_what_the_broker_has_rounded() -> None:
+    odd = fill(order(wishes={"core": "1"}), "1", "1", "10.001")
+    assert kinds(opened().when(odd).when(snapshot("99990", {"AAPL": "1"}, scope=("AAPL",)))) == ["ROUNDING", "Books"]
 
 
 # --- modes

@@ -156,3 +156,18 @@ def test_a_small_trade_that_would_go_short_is_blocked_rather_than_suppressed() -
     small = limits(trade_value_min=Decimal(1000))
     plan = planned(books(capital={"own": 1000}, held=small, **asked))
     assert line(plan, "AAPL", "own").rule is Rule.SHORT_NOT_ALLOWED
+
+
+def test_a_sale_does_not_rely_on_a_buy_of_another_book_that_may_be_refused() -> None:
+    wants = {"buyer": {"AAPL": "0.5"}, "seller": {"AAPL": "-0.2"}}
+    plan = planned(
+        books(
+            wants=wants,
+            capital={"buyer": 50_000, "seller": 50_000},
+            priorities={"buyer": 1, "seller": 2},
+            quotes=[AAPL],
+        )
+    )
+    assert line(plan, "AAPL", "buyer").status is LineStatus.PLANNED
+    short = line(plan, "AAPL", "seller")
+    assert facts(short, "status rule quantity") == (LineStatus.BLOCKED, Rule.SHORT_NOT_ALLOWED, 0)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from decimal import Decimal, localcontext
-from typing import Any
 
 import pytest
 from hypothesis import given as for_all
@@ -12,113 +11,16 @@ from hypothesis import strategies as st
 from agents.planner.crossing import apportioned
 from agents.planner.planning import plan_of
 from agents.testing import through_the_wire
-from schemas.account import InstrumentStatus, SnapshotContent
-from schemas.ledger import Books, BooksContent, BooksStatus
-from schemas.market import Quote
+from schemas.account import SnapshotContent
+from schemas.ledger import Books, BooksContent
 from schemas.order import NET, Phase
 from schemas.plan import Action, LineStatus, Plan, PlanLine, PlanStatus, Rule
 from schemas.portfolio import PortfolioContent
 from schemas.quantities import CONTEXT
-from schemas.run import BindingRule, CashPolicy, Limits, Mode
-from tests.agents.planner.accounts import books, quote
-from tests.made import limits, rules
+from schemas.run import Limits, Mode
+from tests.agents.planner.any_books import any_books
 
 EXAMPLES = 120
-SYMBOLS = ("AAPL", "BRK.B", "IBM", "MSFT")
-OWNERS = ("carry", "momentum", "rsi", "value")
-STEPS = tuple(Decimal(step) for step in ("1", "0.001", "0.000000001", "100", "0.3"))
-
-# Mostly round numbers of a size that lets wishes, prices and cash meet; numbers with all their decimals beside them.
-weights = st.one_of(
-    st.integers(-50, 400).map(lambda thousandths: Decimal(thousandths).scaleb(-3)),
-    st.decimals(min_value=Decimal("-0.1"), max_value=Decimal("0.4"), places=12),
-)
-quantities = st.one_of(
-    st.integers(0, 500).map(Decimal), st.decimals(min_value=Decimal(-5), max_value=Decimal(500), places=9)
-)
-prices = st.one_of(
-    st.integers(5, 300).map(Decimal), st.decimals(min_value=Decimal("0.000001"), max_value=Decimal(900), places=6)
-)
-spreads = st.sampled_from([Decimal(spread) for spread in ("0.02", "0.000001", "0.01", "0", "-0.03", "3")])
-ages = st.sampled_from([0, 0, 0, 0, 59, 61])
-some_cash = st.integers(0, 3 * 10**7).map(lambda mills: Decimal(mills).scaleb(-3))
-some_equity = st.integers(10**7, 3 * 10**8).map(lambda mills: Decimal(mills).scaleb(-3))
-odd_money = st.decimals(min_value=Decimal(-100), max_value=Decimal(200_000), places=15)
-cash = st.one_of(some_cash, some_cash, odd_money)
-equity = st.one_of(*[some_equity] * 7, odd_money)
-
-
-@st.composite
-def quotes(draw: st.DrawFn) -> list[Quote]:
-    quoted = draw(st.sampled_from([SYMBOLS, SYMBOLS, SYMBOLS[:3]]))
-    sides = ((symbol, draw(prices), draw(spreads), draw(ages)) for symbol in quoted)
-    return [quote(symbol, bid, max(bid + spread, Decimal(0)), age) for symbol, bid, spread, age in sides]
-
-
-def each_symbol(values: st.SearchStrategy[Decimal]) -> st.SearchStrategy[dict[str, Decimal]]:
-    return st.dictionaries(st.sampled_from(SYMBOLS), values, min_size=1)
-
-
-def maybe(values: st.SearchStrategy[Decimal], times: int = 2) -> st.SearchStrategy[Decimal | None]:
-    return st.one_of(*[st.none()] * times, values)
-
-
-shares = st.sampled_from([Decimal(share) for share in ("0", "0.1", "0.25", "0.5", "1", "0.333333333333")])
-amounts = st.sampled_from([Decimal(amount) for amount in ("0", "100", "5000", "30000", "0.000000000000001")])
-
-
-@st.composite
-def any_limits(draw: st.DrawFn) -> Limits:
-    return limits(
-        trade_value_min=draw(st.sampled_from([Decimal(0), Decimal(50)])),
-        quantity_step=draw(st.sampled_from(STEPS)),
-        weight_total_max=draw(st.sampled_from([Decimal(1), Decimal(9), Decimal(9), Decimal("0.3")])),
-        cash_reserve=draw(st.sampled_from([Decimal(0), Decimal("0.02"), Decimal("0.123456789012")])),
-        position_weight_max=draw(maybe(shares)),
-        trade_value_max=draw(maybe(amounts, 4)),
-        margin_utilisation_max=draw(maybe(shares, 4)),
-        maintenance_buffer=draw(maybe(shares, 4)),
-        is_leverage_allowed=draw(st.booleans()),
-        is_short_allowed=draw(st.booleans()),
-        binding=draw(st.sampled_from(BindingRule)),
-    )
-
-
-@st.composite
-def any_terms(draw: st.DrawFn) -> dict[str, Any]:
-    return {
-        "allocation": draw(st.sampled_from([Decimal(1), Decimal("0.5"), Decimal("0.3")])),
-        "weight_total_max": draw(maybe(shares, 1)),
-        "position_weight_max": draw(maybe(shares)),
-        "trade_value_max": draw(maybe(amounts)),
-    }
-
-
-@st.composite
-def any_books(draw: st.DrawFn) -> Books:
-    owners = draw(st.sampled_from([OWNERS[:1], OWNERS[:2], OWNERS[:3], OWNERS]))
-    with_book = draw(st.sampled_from([(), (), owners[:1], owners[1:], owners]))
-    kept = draw(st.sampled_from([(), (), (), ((owners[0], "AAPL"), (owners[-1], "IBM"))]))
-    return books(
-        wants={name: draw(each_symbol(weights)) for name in owners},
-        holds={name: draw(each_symbol(quantities)) for name in draw(st.sampled_from([(), owners, ("rsi", "system")]))},
-        quotes=draw(quotes()),
-        cash=draw(cash),
-        equity=draw(equity),
-        buying_power=draw(cash),
-        silent=draw(st.sampled_from([(), (), (), owners[:1]])),
-        kept=kept,
-        held=draw(any_limits()),
-        rules=rules(cash_policy=draw(st.sampled_from(CashPolicy))),
-        priorities={name: draw(st.integers(1, 3)) for name in owners},
-        own={name: draw(any_terms()) for name in owners},
-        capital={name: draw(maybe(equity, 1)) for name in with_book},
-        traded={name: draw(st.sampled_from([0, 0, 70])) for name in owners},
-        flagged=draw(st.sampled_from([{}, {}, {}, {"MSFT": {owners[0]: "0.1", owners[-1]: "-0.05"}}])),
-        stopped=draw(st.sampled_from([{}, {}, {}, {"IBM": InstrumentStatus.HALTED}])),
-        scope=draw(st.sampled_from([None, None, None, ["AAPL", "IBM"]])),
-        status=draw(st.sampled_from([BooksStatus.READY] * 9 + [BooksStatus.BLOCKED])),
-    )
 
 
 def plan(asked: Books) -> Plan:
@@ -283,54 +185,6 @@ def test_no_increase_goes_beyond_a_limit_of_the_account(asked: Books) -> None:
             if after < 0 and after != reduced[symbol]:
                 assert held.is_short_allowed
                 assert after % 1 == 0
-
-
-@settings(max_examples=EXAMPLES, deadline=None)
-@for_all(any_books())
-def test_no_increase_goes_beyond_a_limit_of_its_own_strategy(asked: Books) -> None:
-    made, content = plan(asked), asked.content
-    if made.status is PlanStatus.BLOCKED:
-        return
-    capitals = {each.strategy_id: each.capital for each in content.strategies}
-    traded = {each.strategy_id: each.traded_value for each in content.strategies}
-    for terms in content.snapshot.portfolio.terms.strategies:
-        netted = content.snapshot.equity * terms.allocation
-        capital = netted if terms.mode is Mode.NETTED else capitals.get(terms.strategy_id) or Decimal(0)
-        before = after = value = Decimal(0)
-        is_increased = False
-        outside = {each.symbol for each in made.lines}
-        own = next((each for each in content.strategies if each.strategy_id == terms.strategy_id), None)
-        unlisted = {each.symbol: each.quantity for each in own.holdings if each.symbol not in outside} if own else {}
-        with localcontext(CONTEXT):
-            before = after = exposure(unlisted, asked)
-            for line in made.lines:
-                for part in line.contributions:
-                    if part.strategy_id != terms.strategy_id:
-                        continue
-                    done = part.allowed if line.rule not in STOPPED else Decimal(0)
-                    price, worse = line.price or 0, (line.ask or 0, line.bid or 0)
-                    value += abs(done) * (max(worse) if done > 0 else min(worse))
-                    one = abs(part.current_quantity + done) * price
-                    reducing = min(abs(done), abs(part.current_quantity)) if done * part.current_quantity < 0 else 0
-                    former = (abs(part.current_quantity) - reducing) * price
-                    before, after = before + former, after + one
-                    is_increased |= one > former
-                    if one > former and terms.position_weight_max is not None:
-                        assert one <= terms.position_weight_max * capital
-            total = terms.weight_total_max
-            if is_increased:
-                assert after <= max((held_to(asked).weight_total_max if total is None else total) * capital, before)
-            if terms.trade_value_max is not None:
-                assert value <= max(terms.trade_value_max - traded[terms.strategy_id], 0)
-
-
-STOPPED = (
-    Rule.CONFLICT_FLAGGED,
-    Rule.HALTED,
-    Rule.NO_PRICE,
-    Rule.QUOTE_STALE,
-    Rule.CAPITAL_NOT_POSITIVE,
-)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

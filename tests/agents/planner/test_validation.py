@@ -114,7 +114,7 @@ def test_a_strategys_limit_that_is_overlooked_is_caught(monkeypatch: pytest.Monk
     tight = {"a": {"weight_total_max": Decimal("0.1")}}
     plan = planned(books(wants={"a": {"AAPL": "0.5"}}, quotes=EXACT, own=tight))
     assert plan.rule is Rule.PLAN_INVALID
-    assert plan.detail.startswith("a: expected positions of at most 10000.000000000000000 together, was 49")
+    assert plan.detail.startswith("a: WEIGHT_TOTAL_MAX: expected at most 10000.000000000000000, was 49")
 
 
 def test_a_sound_plan_passes() -> None:

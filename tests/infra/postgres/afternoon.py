@@ -413,30 +413,30 @@ def traded() -> list[Record]:
 
 
 def _outcome(each: PlanLine) -> LineOutcome:
-    found: dict[str, Any] = {
-        "outcome": Outcome(each.status) if each.status is not LineStatus.PLANNED else Outcome.FILLED
-    }
-    found["cum_qty"] = each.quantity
     if each.symbol == "AAPL":
-        found = {
-            "outcome": Outcome.PARTLY_FILLED,
-            "cum_qty": Decimal(12),
-            "cross_quantity": Decimal(40),
-            "reason": "canceled at the close",
-        }
-    return blank(
-        LineOutcome,
-        account_id=ACCOUNT,
-        plan_id=PLAN,
-        run_id=RUN,
-        book=each.book,
-        symbol=each.symbol,
-        rule=each.rule,
-        threshold=each.threshold,
-        intended_value=each.intended_value,
-        order_qty=each.quantity,
-        **found,
-    )
+        return ended(
+            each,
+            outcome=Outcome.PARTLY_FILLED,
+            cum_qty=Decimal(12),
+            cross_quantity=Decimal(40),
+            reason="canceled at the close",
+        )
+    return ended(each)
+
+
+def ended(each: PlanLine, **said: Any) -> LineOutcome:
+    """Return how a line ended: as the plan says, all that was ordered filled, unless `said` otherwise."""
+    planned = each.status is LineStatus.PLANNED
+    usual = {
+        "outcome": Outcome.FILLED if planned else Outcome(each.status),
+        "rule": each.rule,
+        "threshold": each.threshold,
+        "intended_value": each.intended_value,
+        "order_qty": each.quantity,
+        "cum_qty": each.quantity,
+    }
+    place = {"account_id": ACCOUNT, "plan_id": PLAN, "run_id": RUN, "book": each.book, "symbol": each.symbol}
+    return blank(LineOutcome, **{**place, **usual, **said})
 
 
 def decided() -> list[Record]:

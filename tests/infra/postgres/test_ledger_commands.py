@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -11,8 +13,14 @@ from infra.errors import TapeError
 from infra.postgres.connection import Connection
 from infra.postgres.projection import Projection
 from schemas.account import AccountSnapshot
+from tests import made
+from tests.infra.postgres import afternoon
+from tests.infra.postgres.databases import tell
 from tests.infra.postgres.stories import ACCOUNT, Log, deposit, example, trade
 from topics.wire import Incoming
+
+FIXTURES = (tell,)
+"""What some of these stories are told with; pytest finds fixtures by their names in the module."""
 
 
 @pytest.fixture
@@ -81,6 +89,55 @@ def test_pnl_by_symbol_run_and_plan_have_the_same_total_as_by_strategy() -> None
         *_, total = json.loads(_run("pnl", "--by", by, "--strategy", "momentum", "--json")[1])
         assert (total["is_total"], total["pnl"]) == (True, "-29.999997")
         assert "total" in _run("pnl", "--by", by)[1]
+
+
+@pytest.mark.usefixtures("log")
+def test_people_see_dollars_in_cents_and_scripts_every_digit() -> None:
+    assert json.loads(_run("cash", "--strategy", "rsi", "--json")[1])[0]["cash"] == "-0.000000001"
+    text = _run("pnl", "--strategy", "momentum")[1]
+    assert "-30.00" in text
+    assert "-29.999997" not in text
+    assert "-0.00" not in _run("cash")[1]
+
+
+@pytest.mark.usefixtures("log")
+def test_what_nobody_is_called_is_said_with_exit_code_2() -> None:
+    for command in ("pnl", "cash", "lots", "positions"):
+        for option in ("--strategy", "--account"):
+            result = CliRunner().invoke(app, [command, option, "nobody"])
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert "nobody" in result.stderr
+    assert _run("pnl", "--strategy", "nobody", "--json") == (2, "[]\n")
+
+
+def test_the_cash_of_all_owners_is_the_account_s_with_deposits_and_transfers(tell: Any) -> None:
+    tell(afternoon.whole())
+    found = {row["owner"]: row for row in json.loads(_run("cash", "--json")[1])}
+    assert (found["system"]["deposits"], found["system"]["transfers"], found["system"]["other"]) == (
+        *("100000", "-20000"),
+        "-0.02",
+    )
+    assert (found["mean"]["transfers"], found["mean"]["trades"], found["mean"]["cash"]) == ("20000", "50", "20050")
+    total = found.pop(None)
+    for column in ("deposits", "transfers", "trades", "other", "cash"):
+        assert sum(Decimal(row[column]) for row in found.values()) == Decimal(total[column])
+    assert Decimal(total["cash"]) == sum(Decimal(total[name]) for name in ("deposits", "transfers", "trades", "other"))
+    assert (total["deposits"], total["transfers"]) == ("100000", "0")
+    assert max(map(len, _run("cash")[1].splitlines())) <= 120
+
+
+def test_an_account_is_asked_for_by_name(tell: Any) -> None:
+    tell([*afternoon.whole(), deposit("7", account="paper-2")])
+    assert {row["account_id"] for row in json.loads(_run("cash", "--json")[1])} == {made.ACCOUNT, "paper-2"}
+    [row, total] = json.loads(_run("cash", "--account", "paper-2", "--json")[1])
+    assert (row["owner"], row["cash"], total["cash"]) == ("system", "7", "7")
+    for command in (["pnl"], ["pnl", "--by", "run"], ["lots"], ["positions"]):
+        everybody, own, other = (
+            json.loads(_run(*command, *account, "--json")[1])
+            for account in ((), ("--account", made.ACCOUNT), ("--account", "paper-2"))
+        )
+        assert {row["account_id"] for row in own} == {made.ACCOUNT}
+        assert [*own, *other] == everybody
 
 
 @pytest.mark.usefixtures("log")

@@ -120,8 +120,13 @@ def _blocked(sizes: Sequence[Sized], block: Block, step: int, constraints: Seque
 
 
 def _block(books: Books, sizes: Sequence[Sized]) -> Block | None:
-    """Return what blocks the whole plan before it is made: books that differ, equity that is not positive."""
+    """Return what blocks the whole plan before it is made: no account, books that differ, equity that is not positive.
+
+    Books that are blocked and name no difference could not be compared, because the account could not be read.
+    """
     equity = books.content.snapshot.equity
+    if books.status is BooksStatus.BLOCKED and not books.differences:
+        return Block(Rule.ACCOUNT_UNREADABLE, None, books.detail)
     differences = _told(books) if books.status is BooksStatus.BLOCKED else _differences(books, sizes)
     if differences:
         return Block(Rule.BOOKS_DIFFER, None, "; ".join(differences[:REASONS_MAX]))

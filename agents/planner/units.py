@@ -61,6 +61,19 @@ def as_quantities(units: Iterable[int]) -> list[Decimal]:
     return list(map(_multiply, units, repeat(_NANO)))
 
 
+class Quantities(dict[int, Decimal]):
+    """Shares by their units of 1e-9, each made once: the whole shares of a plan repeat, and finding one is cheaper."""
+
+    def __missing__(self, units: int) -> Decimal:
+        """Make the number of units that were not met before."""
+        value = self[units] = _multiply(units, _NANO)
+        return value
+
+    def of(self, units: Iterable[int]) -> list[Decimal]:
+        """Return a column of units of 1e-9 as shares."""
+        return list(map(self.__getitem__, units))
+
+
 def as_price(units: int) -> Decimal:
     """Return units of 1e-6 as dollars per share."""
     return _multiply(units, _MICRO)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from agents.planner.lines import Line
-from agents.planner.units import ZERO, as_money, as_quantities, as_quantity, rounded_part_of
+from agents.planner.units import ZERO, Quantities, as_money, rounded_part_of
 from schemas.order import Phase
 from schemas.plan import LineContribution, PlanLine
 from schemas.quantities import CONTEXT
@@ -43,7 +43,7 @@ def _builder(model: type[Model]) -> Callable[[Sequence[dict[str, Any]]], tuple[M
     return built
 
 
-_add, _multiply = CONTEXT.add, CONTEXT.multiply
+_multiply = CONTEXT.multiply
 _built_lines = _builder(PlanLine)
 _built_contributions = _builder(LineContribution)
 _blank_contribution: Callable[[], dict[str, Any]] = dict.fromkeys(LineContribution.model_fields).copy
@@ -52,54 +52,52 @@ _blank_contribution: Callable[[], dict[str, Any]] = dict.fromkeys(LineContributi
 
 def plan_lines(lines: Iterable[Line]) -> tuple[PlanLine, ...]:
     """Return the lines as the plan says them."""
-    return _built_lines([_values(line) for line in lines])
+    shares = Quantities()
+    return _built_lines([_values(line, shares) for line in lines])
 
 
-def _values(line: Line) -> dict[str, Any]:
-    sized, market = line.sized, line.sized.market
-    quote, price, wishes = market.quote, market.price or ZERO, as_quantities(sized.wanted)
-    targets = wishes if sized.target is sized.wanted else list(map(_add, sized.holdings, wishes))
-    quantity = as_quantity(line.quantity)
-    intended = quantity if line.intended == line.quantity else as_quantity(line.intended)
-    matched, is_crossed = (
-        as_quantity(line.netting.matched) if line.netting.matched else ZERO,
-        bool(line.netting.crossed),
-    )
+def _values(line: Line, shares: Quantities) -> dict[str, Any]:
+    sized, market, netting = line.sized, line.sized.market, line.netting
+    quote, price = market.quote, market.price or ZERO
+    wishes = shares.of(sized.wanted)
+    targets = wishes if sized.target is sized.wanted else shares.of(sized.target)
+    matched, is_crossed = shares[netting.matched], bool(netting.crossed)
+    intended = shares[line.intended]
     return {
         "book": sized.book,
         "symbol": sized.symbol,
         "target_weight": sized.weight,
         "target_value": as_money(rounded_part_of(sized.capital or 0, sized.weight)),
-        "current_quantity": _together(sized.holdings, sized.current),
-        "target_quantity": _together(targets, sized.target),
+        "current_quantity": _together(sized.holdings, sized.current, shares),
+        "target_quantity": _together(targets, sized.target, shares),
         "account_quantity": sized.account,
         "price": market.price,
         "bid": quote.bid if quote else None,
         "ask": quote.ask if quote else None,
         "quoted_at": quote.quoted_at if quote else None,
         "quote_source": quote.source if quote else None,
-        "delta_quantity": _together(wishes, sized.wanted),
+        "delta_quantity": _together(wishes, sized.wanted, shares),
         "action": line.action,
-        "quantity": quantity,
-        "reducing_quantity": quantity if line.reducing == line.quantity else as_quantity(line.reducing),
+        "quantity": shares[line.quantity],
+        "reducing_quantity": shares[line.reducing],
         "phase": _phase(line),
         "notional": as_money(line.notional),
         "cross_quantity": matched if is_crossed else ZERO,
         "cross_deferred_quantity": ZERO if is_crossed else matched,
-        "cross_rule": line.cross_rule if line.netting.matched else None,
+        "cross_rule": line.cross_rule if netting.matched else None,
         "priority": sized.priority,
         "status": line.status,
         "rule": line.rule,
         "threshold": line.threshold,
         "intended_quantity": intended,
         "intended_value": _multiply(intended, price),
-        "contributions": _contributions(line, wishes, targets, price),
+        "contributions": _contributions(line, wishes, targets, shares),
     }
 
 
-def _together(numbers: Sequence[Decimal], units: Sequence[int]) -> Decimal:
+def _together(numbers: Sequence[Decimal], units: Sequence[int], shares: Quantities) -> Decimal:
     """Return the sum of quantities: the number itself where there is only one."""
-    return numbers[0] if len(numbers) == 1 else as_quantity(sum(units))
+    return numbers[0] if len(numbers) == 1 else shares[sum(units)]
 
 
 def _phase(line: Line) -> Phase | None:
@@ -109,7 +107,7 @@ def _phase(line: Line) -> Phase | None:
 
 
 def _contributions(
-    line: Line, wishes: Sequence[Decimal], targets: Sequence[Decimal], price: Decimal
+    line: Line, wishes: Sequence[Decimal], targets: Sequence[Decimal], shares: Quantities
 ) -> tuple[LineContribution, ...]:
     sized, rows = line.sized, []
     columns = zip(
@@ -118,10 +116,10 @@ def _contributions(
         sized.holdings,
         targets,
         wishes,
-        _column(line.allowed, sized.wanted, wishes),
-        _column(line.netting.crossed, sized.wanted, wishes),
-        _column(line.ordered, sized.wanted, wishes),
-        map(_multiply, wishes, repeat(price)),
+        wishes if line.allowed is sized.wanted else shares.of(line.allowed),
+        shares.of(line.netting.crossed) if line.netting.crossed else repeat(ZERO),
+        _ordered(line, wishes, shares),
+        map(_multiply, wishes, repeat(sized.market.price or ZERO)),
         strict=False,  # what is the same for everybody has no end
     )
     for name, weight, holding, target, wish, allowed, crossed, ordered, value in columns:
@@ -141,8 +139,8 @@ def _contributions(
     return _built_contributions(rows)
 
 
-def _column(units: Sequence[int], wanted: Sequence[int], wishes: Iterable[Decimal]) -> Iterable[Decimal]:
-    """Return quantities as numbers, the very numbers of the wishes where they are the same; nothing is zero for all."""
-    if not units:
+def _ordered(line: Line, wishes: Iterable[Decimal], shares: Quantities) -> Iterable[Decimal]:
+    """Return who orders how much: often the very wishes, or nothing for all."""
+    if not line.ordered:
         return repeat(ZERO)
-    return wishes if units is wanted else as_quantities(units)
+    return wishes if line.ordered is line.sized.wanted else shares.of(line.ordered)

@@ -16,6 +16,7 @@ from infra.cli.tables import (
     plain,
     print_json,
     print_table,
+    print_text,
     signed,
 )
 from infra.errors import TapeError

@@ -40,13 +40,13 @@ def asked(**more: Any) -> Books:
     return books(wants=WANTS, holds=HOLDS, quotes=QUOTES, **more)
 
 
-def test_every_line_of_a_plan_that_the_books_block_gives_the_reason_of_the_plan() -> None:
-    made, found = ends(asked(status=BooksStatus.BLOCKED, detail="books and broker differ: AAPL 100 here, 90 there"))
+def test_every_line_of_a_blocked_plan_gives_the_reason_of_the_plan() -> None:
+    made, found = ends(asked(status=BooksStatus.BLOCKED, detail="the account could not be read: HTTP 503"))
 
     assert made.status is PlanStatus.BLOCKED
     assert [each.symbol for each in found] == ["AAPL", "IBM"]
-    assert {(each.outcome, each.rule) for each in found} == {(Outcome.BLOCKED, Rule.BOOKS_DIFFER)}
-    assert {each.reason for each in found} == {"books and broker differ: AAPL 100 here, 90 there"}
+    assert {(each.outcome, each.rule) for each in found} == {(Outcome.BLOCKED, Rule.ACCOUNT_UNREADABLE)}
+    assert {each.reason for each in found} == {"the account could not be read: HTTP 503"}
 
 
 def test_a_line_of_an_account_without_equity_is_blocked_with_the_threshold_and_the_value() -> None:
@@ -59,12 +59,12 @@ def test_a_line_of_an_account_without_equity_is_blocked_with_the_threshold_and_t
 
 
 def test_a_line_of_a_blocked_plan_without_a_rule_of_its_own_ends_by_the_rule_of_the_plan() -> None:
-    books_of_run = asked(status=BooksStatus.BLOCKED, detail="differ")
+    books_of_run = asked(status=BooksStatus.BLOCKED, detail="HTTP 503")
     made = planned(books_of_run)
     nameless = made.model_copy(update={"lines": tuple(each.model_copy(update={"rule": None}) for each in made.lines)})
 
     found = _outcomes(given(executor).when(wished(books_of_run)).when(nameless).said)
-    assert {(each.rule, each.reason) for each in found} == {(Rule.BOOKS_DIFFER, "differ")}
+    assert {(each.rule, each.reason) for each in found} == {(Rule.ACCOUNT_UNREADABLE, "HTTP 503")}
 
 
 def test_a_line_of_a_halted_symbol_ends_halted_and_the_others_go_on() -> None:

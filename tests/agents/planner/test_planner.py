@@ -319,7 +319,7 @@ def test_blocked_books_block_every_line_and_cross_nothing() -> None:
 
 def test_a_snapshot_that_failed_is_blocked_books_before_it_is_missing_equity() -> None:
     unread = books(wants={"a": {"AAPL": "0.1"}}, equity=0, cash=0, status=BooksStatus.BLOCKED, detail="HTTP 503")
-    assert (planned(unread).rule, planned(unread).detail) == (Rule.BOOKS_DIFFER, "HTTP 503")
+    assert (planned(unread).rule, planned(unread).detail) == (Rule.ACCOUNT_UNREADABLE, "HTTP 503")
 
 
 def test_ready_books_that_do_not_add_up_to_the_broker_block_the_plan() -> None:

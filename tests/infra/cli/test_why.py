@@ -248,7 +248,12 @@ TRADED_BY_ITSELF = line(
     rule=Rule.TRADE_VALUE_MAX,
     threshold=Decimal(300),
 )
-UNPRICED = {"price": None, "status": LineStatus.BLOCKED, "intended_quantity": Decimal(0), "intended_value": Decimal(0)}
+UNPRICED: dict[str, Any] = {
+    "price": None,
+    "status": LineStatus.BLOCKED,
+    "intended_quantity": Decimal(0),
+    "intended_value": Decimal(0),
+}
 NO_PRICE = line("IBM", part("core", "0", "0", "0", weight=Decimal("0.06")), rule=Rule.NO_PRICE, **UNPRICED)
 NO_PRICE_IN_A_BOOK = line(
     "IBM", part("mean", "4", "4", "0"), book="mean", rule=Rule.NO_PRICE, current_quantity=Decimal(4), **UNPRICED

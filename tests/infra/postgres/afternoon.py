@@ -240,7 +240,7 @@ def before() -> list[LedgerEntry]:
     """Return what was booked before the run: a deposit, capital for mean's book, and the shares that are held."""
     street: tuple[str, Mode | None] = ("street", None)
     system: tuple[str, Mode | None] = (SYSTEM, None)
-    said = {"account": ACCOUNT, "modes": MODES, "plan_id": EARLIER, "run_id": MORNING, "book": NET}
+    said: dict[str, Any] = {"account": ACCOUNT, "modes": MODES, "plan_id": EARLIER, "run_id": MORNING, "book": NET}
     return [
         moved(EntryKind.DEPOSIT, street, system, {"USD": "100000"}, account=ACCOUNT),
         moved(EntryKind.TRANSFER, system, ("mean", Mode.BOOK), {"USD": "20000"}, account=ACCOUNT),

@@ -96,11 +96,14 @@ def blocked(sized: Sized, step: int, status: LineStatus, rule: Rule, threshold: 
     return Line(sized, NO_CUTS, sized.wanted, netting, rule, delta > 0, intended, 0, status, rule, threshold)
 
 
+STOPPED = {Rule.CONFLICT_FLAGGED: LineStatus.HELD, Rule.KEPT: LineStatus.SUPPRESSED}
+"""How a line ends that is stopped whatever it wants, where that is not BLOCKED."""
+
+
 def judged(sized: Sized, cuts: Mapping[int, Cut], step: int) -> Line:
     """Return a line after its market, its owners' limits and its crosses; what is left is judged by the account."""
     if sized.rule is not None:
-        status = LineStatus.HELD if sized.rule is Rule.CONFLICT_FLAGGED else LineStatus.BLOCKED
-        return blocked(sized, step, status, sized.rule, sized.threshold)
+        return blocked(sized, step, STOPPED.get(sized.rule, LineStatus.BLOCKED), sized.rule, sized.threshold)
     line = _netted(sized, cuts, step)
     if line.net:
         line.start()

@@ -142,6 +142,8 @@ def _stop(book: Book, part: Part, market: Market, voices: Voices) -> tuple[Rule 
     """Return the first rule that stops the line whatever it wants, and its threshold."""
     if book.name == NET and part.symbol in voices.flagged:
         return Rule.CONFLICT_FLAGGED, None
+    if min(part.ranks, default=UNRANKED) == UNRANKED or (part.symbol in voices.kept and not any(voices.judging(part))):
+        return Rule.KEPT, None
     if market.rule is not None:
         return market.rule, market.threshold
     is_without_capital = book.capital is None or book.capital <= 0

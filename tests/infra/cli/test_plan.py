@@ -233,3 +233,9 @@ def test_digits_that_begin_several_plans_are_refused_with_their_ids(tell: Any) -
 
 def test_every_rule_is_explained() -> None:
     assert set(RULES) == {rule.value for rule in Rule}
+
+
+def test_a_run_that_trades_a_decision_and_has_no_plan_says_how_far_it_is(tell: Any) -> None:
+    tell([*afternoon.whole(), *afternoon.decided()])
+    with pytest.raises(TapeError, match="There is no plan yet: the run is not taken up by the executor"):
+        _run("show", str(afternoon.FOLLOW_UP))

@@ -50,7 +50,7 @@ def test_a_book_that_has_not_spoken_keeps_what_it_holds() -> None:
         wants={"a": {"AAPL": "0.1"}}, holds={"quiet": {"IBM": 5}}, capital={"quiet": 1000}, quotes=[AAPL, IBM]
     )
     kept = line(planned(asked), "IBM", "quiet")
-    assert facts(kept, "quantity rule delta_quantity") == (0, Rule.KEPT, None)
+    assert facts(kept, "quantity rule delta_quantity") == (0, Rule.KEPT, 0)
 
 
 def test_a_book_of_an_earlier_run_keeps_its_shares_apart_from_the_net() -> None:

@@ -17,7 +17,7 @@ NEARLY = Decimal("0.000001")
 
 def lines_add_up(desk: Desk) -> Iterator[str]:
     for plan in desk.said(Plan):
-        if plan.rule is Rule.BOOKS_DIFFER:
+        if plan.rule in (Rule.ACCOUNT_UNREADABLE, Rule.BOOKS_DIFFER):
             continue
         for line in plan.lines:
             for what in _sums_of(line):
@@ -68,7 +68,7 @@ def _sums_of(line: PlanLine) -> Iterator[str]:
 def lines_know_who_owns_what(desk: Desk) -> Iterator[str]:
     """Current quantities are the books'; a line of a book of its own has that strategy alone."""
     for plan in desk.said(Plan):
-        if plan.rule is Rule.BOOKS_DIFFER:
+        if plan.rule in (Rule.ACCOUNT_UNREADABLE, Rule.BOOKS_DIFFER):
             continue
         books = {each.strategy_id: each for each in plan.books.strategies}
         held = {each.symbol: each.quantity for each in plan.books.snapshot.positions}

@@ -20,7 +20,7 @@ from infra.postgres.connection import connect
 from schemas.order import Fill
 from schemas.signal import Signal
 from tests.infra.postgres.stories import example
-from tests.infra.sql.bus import PARTITIONS, Bus, Done, tape
+from tests.infra.sql.bus import PARTITIONS, Bus, Done, interruptible, tape
 
 FILLS = 12
 
@@ -154,7 +154,12 @@ def test_postgresql_tables_join_exactly_and_cannot_be_written(bus: Bus) -> None:
 
 def test_following_shows_what_comes_and_only_what_was_asked_for(bus: Bus) -> None:
     sql = "select last_qty from fills where last_px = 7 and _offset >= 0"
-    with subprocess.Popen(command("--follow", sql), env=environment(bus), stdout=subprocess.PIPE) as following:
+    with subprocess.Popen(
+        command("--follow", sql),
+        env=environment(bus),
+        stdout=subprocess.PIPE,
+        preexec_fn=interruptible,  # noqa: PLW1509 - one call, no locks
+    ) as following:
         assert following.stdout is not None
         for price, quantity in ((8, 1), (7, 2), (7, 3)):
             bus.say(example(Fill, last_px=Decimal(price), last_qty=Decimal(quantity)), partition=0)
@@ -167,7 +172,12 @@ def test_following_shows_what_comes_and_only_what_was_asked_for(bus: Bus) -> Non
 
 def test_a_question_can_be_asked_again_and_again(bus: Bus) -> None:
     every = command("--every", "100ms", "select count(*) n from line_outcomes")
-    with subprocess.Popen(every, env=environment(bus), stdout=subprocess.PIPE) as asking:
+    with subprocess.Popen(
+        every,
+        env=environment(bus),
+        stdout=subprocess.PIPE,
+        preexec_fn=interruptible,  # noqa: PLW1509 - one call, no locks
+    ) as asking:
         assert asking.stdout is not None
         assert [json.loads(asking.stdout.readline()) for _ in range(3)] == [{"n": 0}] * 3
         asking.send_signal(signal.SIGINT)

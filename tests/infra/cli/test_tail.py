@@ -12,7 +12,7 @@ from infra.embedded.folders import CHECKOUT
 from schemas.order import OrderIntent
 from schemas.portfolio import Portfolio
 from tests.infra.postgres.stories import example
-from tests.infra.sql.bus import PARTITIONS, Bus, Done, tape
+from tests.infra.sql.bus import PARTITIONS, Bus, Done, interruptible, tape
 
 COUNT = 9
 TOPIC = "portfolios"
@@ -112,7 +112,13 @@ def test_what_cannot_be_shown_says_why(bus: Bus, arguments: list[str], code: int
 def test_live_it_shows_what_is_committed_and_ends_by_interrupt(bus: Bus) -> None:
     live = command("order-intents", "--since", "1h", "-f", r"%k %s\n", "--where", '"order".order_qty > 1')
     environment = {**bus.environment(), "PYTHONPATH": str(CHECKOUT)}
-    with subprocess.Popen(live, env=environment, stdout=subprocess.PIPE, text=True) as tailing:
+    with subprocess.Popen(
+        live,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=interruptible,  # noqa: PLW1509 - one call, no locks
+    ) as tailing:
         assert tailing.stdout is not None
         bus.aborted(OrderIntent.topic, 0, 3)
         intent = example(OrderIntent)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -146,3 +147,8 @@ def until(is_so: object, patience_s: float = 30) -> None:
     while not is_so():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def interruptible() -> None:
+    """Let a child end by Ctrl-C as on a terminal; one started in the background inherits that it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

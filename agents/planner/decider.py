@@ -17,6 +17,7 @@ Where the contract leaves room:
 - SHORT_NOT_ALLOWED and FRACTIONAL_SHORT block a line whole, also the part that would reduce the account's position;
 - positions count by their size against the limits of the sum and of the margins: a short makes no room for a long, and
   what has no price counts nothing;
+- what a strategy reduces makes room for its increases only as far as it is really crossed or ordered;
 - only sales that reduce bring cash: the proceeds of a short are collateral, and with leverage it uses buying power;
 - books that say READY but do not add up to the broker's positions block the plan all the same;
 - a plan that is blocked before its limits are looked at lists no constraints.

@@ -7,7 +7,7 @@ has.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import compress, repeat, starmap
@@ -36,6 +36,7 @@ class Part(NamedTuple):
     symbol: str
     owners: Sequence[str]
     ranks: Sequence[int]
+    speaks: Sequence[bool]
     weights: Sequence[Decimal]
     holdings: Sequence[Decimal]
     wanted: Sequence[int]
@@ -70,18 +71,29 @@ class Book:
             symbols,
             repeat(owners),
             repeat(ranks),
-            _across([map(each.get, symbols, repeat(ZERO)) for each in wishes]),
-            _across([map(each.get, symbols, repeat(ZERO)) for each in holdings]),
-            _across([map(_in_units(each, weights_units).get, symbols, repeat(0)) for each in wishes]),
-            _across([map(_in_units(each, quantities_units).get, symbols, repeat(0)) for each in holdings]),
-            strict=False,  # owners and ranks are the same for every symbol
+            repeat([rank < UNRANKED for rank in ranks]),
+            _across([_column(each, symbols, ZERO) for each in wishes]),
+            _across([_column(each, symbols, ZERO) for each in holdings]),
+            _across([_column(_in_units(each, weights_units), symbols, 0) for each in wishes]),
+            _across([_column(_in_units(each, quantities_units), symbols, 0) for each in holdings]),
+            strict=False,  # who they are is the same for every symbol
         )
         parts = starmap(Part, rows)
         return (part if all(part.wanted) or all(part.current) else _without_strangers(part) for part in parts)
 
 
 def _in_units(amounts: Amounts, units: Callable[[Iterable[Decimal]], list[int]]) -> dict[str, int]:
-    return dict(zip(amounts, units(amounts.values()), strict=True))
+    """Return amounts in integer units; where half of them are equal to others, each number is converted once."""
+    distinct = set(amounts.values())
+    if 2 * len(distinct) > len(amounts):
+        return dict(zip(amounts, units(amounts.values()), strict=True))
+    known = dict(zip(distinct, units(distinct), strict=True))
+    return {symbol: known[amount] for symbol, amount in amounts.items()}
+
+
+def _column(amounts: Mapping[str, Number], symbols: Sequence[str], nothing: Number) -> Iterable[Number]:
+    """Return an owner's amounts in the order of the symbols, most often the one they are in."""
+    return amounts.values() if list(amounts) == symbols else map(amounts.get, symbols, repeat(nothing))
 
 
 def _across(columns: Sequence[Iterable[Number]]) -> Iterable[tuple[Number, ...]]:
@@ -96,6 +108,7 @@ def _without_strangers(part: Part) -> Part:
         symbol=part.symbol,
         owners=list(compress(part.owners, places)),
         ranks=list(compress(part.ranks, places)),
+        speaks=list(compress(part.speaks, places)),
         weights=list(compress(part.weights, places)),
         holdings=list(compress(part.holdings, places)),
         wanted=list(compress(part.wanted, places)),
@@ -107,19 +120,21 @@ def books_of(content: BooksContent) -> list[Book]:
     """Return the books of a run, net first; the capital of net is the account's equity."""
     own = _own_books(content)
     holdings: dict[str, dict[str, Amounts]] = {NET: {}, **{name: {} for name in sorted(own)}}
+    symbols: set[str] = set()
     for book in content.strategies:
-        owned = {each.symbol: each.quantity for each in book.holdings if each.quantity}
-        holdings[book.strategy_id if book.strategy_id in own else NET][book.strategy_id] = owned
+        held = {each.symbol: each.quantity for each in book.holdings if each.quantity}
+        holdings[book.strategy_id if book.strategy_id in own else NET][book.strategy_id] = held
+        symbols.update(held)
     capitals = {each.strategy_id: each.capital for each in content.strategies}
     own_targets = {
         each.strategy_id: {target.symbol: target.weight for target in each.targets}
         for each in content.snapshot.portfolio.book_targets
     }
     return [
-        _net_book(content, holdings.pop(NET)),
+        _net_book(content, holdings.pop(NET), symbols),
         *(
-            _own_book(name, capitals.get(name), own_targets.get(name, NOTHING), held)
-            for name, held in sorted(holdings.items())
+            _own_book(name, capitals.get(name), own_targets.get(name, NOTHING), owned)
+            for name, owned in sorted(holdings.items())
         ),
     ]
 
@@ -147,17 +162,16 @@ def _own_book(name: str, capital: Decimal | None, targets: Amounts, holdings: Ma
     return Book(name, None if capital is None else money_units(capital), targets, {name: targets}, holdings)
 
 
-def _net_book(content: BooksContent, holdings: Mapping[str, Amounts]) -> Book:
+def _net_book(content: BooksContent, holdings: Mapping[str, Amounts], owned: Container[str]) -> Book:
     """Return the book of all that is netted; of a flagged symbol, with the wishes as they were before the rule.
 
-    What the account holds and nobody owns is a line of it: books that differ name it.
+    What the account holds and nobody has `owned` is a line of it: books that differ name it.
     """
     portfolio = content.snapshot.portfolio
     wanted = {each.symbol: (each.weight, each.contributions) for each in portfolio.targets}
     for each in portfolio.conflicts:
         if each.is_open:
             wanted[each.symbol] = (sum((wish.weight for wish in each.wishes), ZERO), each.wishes)
-    owned = {each.symbol for book in content.strategies for each in book.holdings}
     return Book(
         name=NET,
         capital=money_units(content.snapshot.equity),

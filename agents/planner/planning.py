@@ -77,7 +77,7 @@ def plan_of(books: Books) -> Plan:
         trade_value=as_money(buys + sells),
         line_count=len(lines),
         constraints=tuple(sorted(draft.constraints, key=lambda each: (each.rule, each.scope, each.symbol or ""))),
-        lines=plan_lines(lines),
+        lines=plan_lines(lines, account.step),
         books=content,
     )
 

@@ -11,6 +11,8 @@ from schemas.plan import Rule
 
 STOPPED = {InstrumentStatus.NOT_TRADABLE: Rule.NOT_TRADABLE, InstrumentStatus.HALTED: Rule.HALTED}
 
+SECOND = timedelta(seconds=1)
+
 
 class Market(NamedTuple):
     """One symbol's market: prices in units of 1e-6 dollars, 0 where the quote lacks a side.
@@ -35,10 +37,10 @@ class Markets:
 
     def __init__(self, snapshot: SnapshotContent, age_max_s: int) -> None:
         stopped = {each.symbol: STOPPED[each.status] for each in snapshot.instruments}
+        age_max = timedelta(seconds=age_max_s)
         self._stopped = stopped
         self._markets = {
-            each.symbol: _market(each, stopped.get(each.symbol), snapshot.taken_at, age_max_s)
-            for each in snapshot.quotes
+            each.symbol: _market(each, stopped.get(each.symbol), snapshot.taken_at, age_max) for each in snapshot.quotes
         }
 
     @property
@@ -52,13 +54,12 @@ class Markets:
         return _unpriced(None, self._stopped.get(symbol)) if found is None else found
 
 
-def _market(quote: Quote, stopped: Rule | None, taken_at: datetime, age_max_s: int) -> Market:
+def _market(quote: Quote, stopped: Rule | None, taken_at: datetime, age_max: timedelta) -> Market:
     bid, ask = price_units(quote.bid), price_units(quote.ask)
     if bid <= 0 or ask <= 0:
         return _unpriced(quote, stopped)
     mid = _half_even(bid + ask)
-    is_stale = taken_at - quote.quoted_at > timedelta(seconds=age_max_s)
-    rule = stopped or (Rule.QUOTE_STALE if is_stale else None)
+    rule = stopped or (Rule.QUOTE_STALE if taken_at - quote.quoted_at > age_max else None)
     return Market(
         quote=quote,
         price=as_price(mid),
@@ -66,7 +67,7 @@ def _market(quote: Quote, stopped: Rule | None, taken_at: datetime, age_max_s: i
         buy=max(bid, ask),
         sell=min(bid, ask),
         rule=rule,
-        threshold=Decimal(age_max_s) if rule is Rule.QUOTE_STALE else None,
+        threshold=Decimal(age_max // SECOND) if rule is Rule.QUOTE_STALE else None,
         cross_rule=rule or _not_open(bid, ask),
     )
 

@@ -57,11 +57,11 @@ class Voices(NamedTuple):
 
     def judging(self, part: Part) -> Sequence[bool]:
         """Return by owner who may change what it holds of a symbol; of a flagged one, who said what it wants."""
-        blind = self.kept.get(part.symbol)
-        if blind is not None:
-            blind = blind - self.flagged.get(part.symbol, NOBODY)
-            return [rank < UNRANKED and name not in blind for name, rank in zip(part.owners, part.ranks, strict=True)]
-        return [rank < UNRANKED for rank in part.ranks]
+        kept = self.kept.get(part.symbol)
+        if kept is None:
+            return part.speaks
+        blind = kept - self.flagged.get(part.symbol, NOBODY)
+        return [speaks and name not in blind for name, speaks in zip(part.owners, part.speaks, strict=True)]
 
 
 class Measure(NamedTuple):
@@ -94,7 +94,7 @@ def sized(content: BooksContent, markets: Markets) -> list[Sized]:
 
 
 def _sized(book: Book, part: Part, market: Market, voices: Voices, measure: Measure) -> Sized:
-    symbol, owners, ranks, weights, holdings, wanted, current = part
+    symbol, owners, ranks, _, weights, holdings, wanted, current = part
     is_listed = voices.scope is None or symbol in voices.scope
     if not (is_listed and market.mid and measure.step):
         target = list(current)
@@ -142,7 +142,7 @@ def _stop(book: Book, part: Part, market: Market, voices: Voices) -> tuple[Rule 
     """Return the first rule that stops the line whatever it wants, and its threshold."""
     if book.name == NET and part.symbol in voices.flagged:
         return Rule.CONFLICT_FLAGGED, None
-    if min(part.ranks, default=UNRANKED) == UNRANKED or (part.symbol in voices.kept and not any(voices.judging(part))):
+    if not any(voices.judging(part)):
         return Rule.KEPT, None
     if market.rule is not None:
         return market.rule, market.threshold

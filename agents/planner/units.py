@@ -5,7 +5,7 @@ money, with nothing to round. Integers of any size are exact, and several times 
 """
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from itertools import repeat
 
 from schemas.quantities import CONTEXT
@@ -16,7 +16,7 @@ WHOLE = 10**12
 """A weight of 1."""
 
 ZERO = Decimal(0)
-_multiply = CONTEXT.multiply
+_multiply, _quantize = CONTEXT.multiply, CONTEXT.quantize
 _GIGA, _MEGA, _TERA, _PETA = (Decimal(f"1E{digits}") for digits in (9, 6, 12, 15))
 _NANO, _MICRO, _FEMTO = (Decimal(f"1E-{digits}") for digits in (9, 6, 15))
 
@@ -62,7 +62,7 @@ def as_quantities(units: Iterable[int]) -> list[Decimal]:
 
 
 class Quantities(dict[int, Decimal]):
-    """Shares by their units of 1e-9, each made once: the whole shares of a plan repeat, and finding one is cheaper."""
+    """Shares by their units of 1e-9, each made once."""
 
     def __missing__(self, units: int) -> Decimal:
         """Make the number of units that were not met before."""
@@ -89,9 +89,9 @@ def part_of(money: int, weight: Decimal) -> int:
     return money * weight_units(weight) // WHOLE
 
 
-def rounded_part_of(money: int, weight: Decimal) -> int:
-    """Return a weight's part of an amount of money, rounded half-even to a unit."""
-    return int(_multiply(money, weight).to_integral_value(ROUND_HALF_EVEN))
+def dollars_of(money: int, weight: Decimal) -> Decimal:
+    """Return a weight's part of an amount of money as dollars, rounded half-even to a unit."""
+    return _quantize(_multiply(_multiply(money, _FEMTO), weight), _FEMTO)
 
 
 def reserved(money: int, weight: Decimal) -> int:

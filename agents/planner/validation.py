@@ -5,7 +5,6 @@ say. A fault is one of ours, so it names the two values that disagree.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from operator import add
 
 from agents.planner.account import Account
 from agents.planner.lines import Line
@@ -51,18 +50,11 @@ def _line_fault(line: Line) -> str | None:
 
 def _part_fault(line: Line) -> str | None:
     """Return whose part is more than its own limits allow, or against what it wants."""
-    nothing = (0,) * len(line.sized.owners)
-    if not line.cuts and list(map(add, line.netting.crossed or nothing, line.ordered or nothing)) == line.allowed:
+    traded = line.traded()
+    if not line.cuts and traded == line.allowed:
         return None
-    columns = (
-        line.sized.owners,
-        line.sized.wanted,
-        line.allowed,
-        line.netting.crossed or nothing,
-        line.ordered or nothing,
-    )
-    for name, wanted, allowed, crossed, ordered in zip(*columns, strict=True):
-        done = crossed + ordered
+    columns = line.sized.owners, line.sized.wanted, line.allowed, traded
+    for name, wanted, allowed, done in zip(*columns, strict=True):
         if not (0 <= done <= allowed <= wanted or 0 >= done >= allowed >= wanted):
             return (
                 f"expected {name} to trade at most {as_quantity(allowed):f} of {as_quantity(wanted):f},"

@@ -9,12 +9,13 @@ checks again.
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from itertools import repeat
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from agents.planner.lines import Line
-from agents.planner.units import ZERO, Quantities, as_money, rounded_part_of
+from agents.planner.units import SHARE, ZERO, Quantities, as_money, as_quantities, as_quantity, dollars_of
 from schemas.order import Phase
 from schemas.plan import LineContribution, PlanLine
 from schemas.quantities import CONTEXT
@@ -22,6 +23,9 @@ from schemas.record import Value
 
 SLOTS = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
 Model = TypeVar("Model", bound=Value)
+QUOTED = attrgetter("bid", "ask", "quoted_at", "source")
+NOT_QUOTED = (None, None, None, None)
+Numbers = Callable[[Iterable[int]], list[Decimal]]
 
 
 def _builder(model: type[Model]) -> Callable[[Sequence[dict[str, Any]]], tuple[Model, ...]]:
@@ -50,36 +54,40 @@ _blank_contribution: Callable[[], dict[str, Any]] = dict.fromkeys(LineContributi
 """What a contribution starts from, with no limit that binds: filling a copy is faster than a new dictionary."""
 
 
-def plan_lines(lines: Iterable[Line]) -> tuple[PlanLine, ...]:
-    """Return the lines as the plan says them."""
-    shares = Quantities()
-    return _built_lines([_values(line, shares) for line in lines])
+def plan_lines(lines: Iterable[Line], step: int) -> tuple[PlanLine, ...]:
+    """Return the lines as the plan says them; `step` is the quantity step.
+
+    Whole shares repeat, and finding one costs a quarter of making it; where hardly any repeat, looking costs more.
+    """
+    numbers = Quantities().of if step % SHARE == 0 else as_quantities
+    return _built_lines([_values(line, numbers) for line in lines])
 
 
-def _values(line: Line, shares: Quantities) -> dict[str, Any]:
+def _values(line: Line, numbers: Numbers) -> dict[str, Any]:
     sized, market, netting = line.sized, line.sized.market, line.netting
-    quote, price = market.quote, market.price or ZERO
-    wishes = shares.of(sized.wanted)
-    targets = wishes if sized.target is sized.wanted else shares.of(sized.target)
-    matched, is_crossed = shares[netting.matched], bool(netting.crossed)
-    intended = shares[line.intended]
+    bid, ask, quoted_at, source = QUOTED(market.quote) if market.quote else NOT_QUOTED
+    wishes = numbers(sized.wanted)
+    targets = wishes if sized.target is sized.wanted else numbers(sized.target)
+    matched, is_crossed = as_quantity(netting.matched), bool(netting.crossed)
+    quantity = as_quantity(line.quantity)
+    intended = quantity if line.intended == line.quantity else as_quantity(line.intended)
     return {
         "book": sized.book,
         "symbol": sized.symbol,
         "target_weight": sized.weight,
-        "target_value": as_money(rounded_part_of(sized.capital or 0, sized.weight)),
-        "current_quantity": _together(sized.holdings, sized.current, shares),
-        "target_quantity": _together(targets, sized.target, shares),
+        "target_value": dollars_of(sized.capital or 0, sized.weight),
+        "current_quantity": _together(sized.holdings, sized.current),
+        "target_quantity": _together(targets, sized.target),
         "account_quantity": sized.account,
         "price": market.price,
-        "bid": quote.bid if quote else None,
-        "ask": quote.ask if quote else None,
-        "quoted_at": quote.quoted_at if quote else None,
-        "quote_source": quote.source if quote else None,
-        "delta_quantity": _together(wishes, sized.wanted, shares),
+        "bid": bid,
+        "ask": ask,
+        "quoted_at": quoted_at,
+        "quote_source": source,
+        "delta_quantity": _together(wishes, sized.wanted),
         "action": line.action,
-        "quantity": shares[line.quantity],
-        "reducing_quantity": shares[line.reducing],
+        "quantity": quantity,
+        "reducing_quantity": quantity if line.reducing == line.quantity else as_quantity(line.reducing),
         "phase": _phase(line),
         "notional": as_money(line.notional),
         "cross_quantity": matched if is_crossed else ZERO,
@@ -90,14 +98,14 @@ def _values(line: Line, shares: Quantities) -> dict[str, Any]:
         "rule": line.rule,
         "threshold": line.threshold,
         "intended_quantity": intended,
-        "intended_value": _multiply(intended, price),
-        "contributions": _contributions(line, wishes, targets, shares),
+        "intended_value": _multiply(intended, market.price or ZERO),
+        "contributions": _contributions(line, wishes, targets, numbers),
     }
 
 
-def _together(numbers: Sequence[Decimal], units: Sequence[int], shares: Quantities) -> Decimal:
+def _together(quantities: Sequence[Decimal], units: Sequence[int]) -> Decimal:
     """Return the sum of quantities: the number itself where there is only one."""
-    return numbers[0] if len(numbers) == 1 else shares[sum(units)]
+    return quantities[0] if len(quantities) == 1 else as_quantity(sum(units))
 
 
 def _phase(line: Line) -> Phase | None:
@@ -107,7 +115,7 @@ def _phase(line: Line) -> Phase | None:
 
 
 def _contributions(
-    line: Line, wishes: Sequence[Decimal], targets: Sequence[Decimal], shares: Quantities
+    line: Line, wishes: Sequence[Decimal], targets: Sequence[Decimal], numbers: Numbers
 ) -> tuple[LineContribution, ...]:
     sized, rows = line.sized, []
     columns = zip(
@@ -116,9 +124,9 @@ def _contributions(
         sized.holdings,
         targets,
         wishes,
-        wishes if line.allowed is sized.wanted else shares.of(line.allowed),
-        shares.of(line.netting.crossed) if line.netting.crossed else repeat(ZERO),
-        _ordered(line, wishes, shares),
+        wishes if line.allowed is sized.wanted else numbers(line.allowed),
+        numbers(line.netting.crossed) if line.netting.crossed else repeat(ZERO),
+        _ordered(line, wishes, numbers),
         map(_multiply, wishes, repeat(sized.market.price or ZERO)),
         strict=False,  # what is the same for everybody has no end
     )
@@ -139,8 +147,8 @@ def _contributions(
     return _built_contributions(rows)
 
 
-def _ordered(line: Line, wishes: Iterable[Decimal], shares: Quantities) -> Iterable[Decimal]:
+def _ordered(line: Line, wishes: Iterable[Decimal], numbers: Numbers) -> Iterable[Decimal]:
     """Return who orders how much: often the very wishes, or nothing for all."""
     if not line.ordered:
         return repeat(ZERO)
-    return wishes if line.ordered is line.sized.wanted else shares.of(line.ordered)
+    return wishes if line.ordered is line.sized.wanted else numbers(line.ordered)

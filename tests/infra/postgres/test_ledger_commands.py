@@ -66,7 +66,8 @@ def test_positions_are_exact_for_scripts_and_plain_for_people() -> None:
 
 
 @pytest.mark.usefixtures("log")
-def test_pnl_has_a_row_per_owner_and_one_for_the_account() -> None:
+def test_pnl_has_a_row_per_owner_and_one_for_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # whatever the terminal the tests run in is wide
     code, text = _run("pnl", "--json")
     rows = {row["owner"]: row for row in json.loads(text)}
     assert code == 0

@@ -4,7 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from agents.executor.lines import CROSS_LEG, INCREASING_LEG, REDUCING_LEG, legs_of
-from schemas.client_order_id import CLIENT_ORDER_ID_LENGTH_MAX, client_order_id, escaped
+from schemas.client_order_id import OWNER_LENGTH_MAX, client_order_id, escaped
 from schemas.execution import AcceptedPlan, LineUnderWay
 from schemas.identity import intent_id
 from schemas.order import (
@@ -21,9 +21,6 @@ from schemas.order import (
 )
 
 PHASES = {CROSS_LEG: Phase.CROSSES, REDUCING_LEG: Phase.REDUCING, INCREASING_LEG: Phase.INCREASING}
-
-#: Half of what the broker takes; symbol, time and the intent's eight digits need less than the other half.
-OWNER_LENGTH_MAX = CLIENT_ORDER_ID_LENGTH_MAX // 2
 
 
 def cross(place: tuple[str, UUID, UUID], plan: AcceptedPlan, line: LineUnderWay) -> OrderIntent:

@@ -17,10 +17,9 @@ from typing import Any
 
 from infra.errors import TapeError
 from infra.sql.types import BLOB, column_types
+from topics.describe import LATEST, table_name
 from topics.registry import TOPICS, Policy
 from topics.schema_lock import registered
-
-LATEST = "_latest"
 
 PSEUDO_COLUMNS: Mapping[str, str] = {
     "_topic": "VARCHAR",
@@ -76,15 +75,10 @@ def tables() -> tuple[Table, ...]:
     """Return every topic as a table, in the registry's order; a topic without a registered schema has none yet."""
     newest = {each.topic: each.text for each in registered()}  # in the order of versions
     return tuple(
-        Table(short_name(topic.name), topic.name, topic.policy is Policy.COMPACT, json.loads(newest[topic.name]))
+        Table(table_name(topic), topic.name, topic.policy is Policy.COMPACT, json.loads(newest[topic.name]))
         for topic in TOPICS
         if topic.name in newest
     )
-
-
-def short_name(topic: str) -> str:
-    """Return a topic's name without its version, as SQL takes it without quotes."""
-    return topic.rpartition(".")[0].replace("-", "_")
 
 
 @cache

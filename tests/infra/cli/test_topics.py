@@ -169,6 +169,6 @@ def test_an_example_question_can_be_pasted_into_a_shell(topic: Topic, query: Que
 def test_a_topic_is_called_in_examples_as_it_is_in_sql(topic: Topic) -> None:
     table = named(topic.name)
 
-    assert table_name(topic) == catalog.short_name(topic.name) == table.name
+    assert table_name(topic) == table.name
     assert {name.strip('"') for name in sql_names(topic)} <= {*table.names, *table.latest_names}
     assert describe.LATEST == catalog.LATEST

@@ -21,8 +21,10 @@ from schemas.run import (
     CashPolicy,
     ConflictRule,
     DriftRule,
+    ExecutionRules,
     Limits,
     Mode,
+    OrderStyle,
     OverlapPolicy,
     Parameter,
     PartitionPosition,
@@ -61,6 +63,14 @@ RULES = RunRules(
     is_full_allocation_required=False,
 )
 
+EXECUTION = ExecutionRules(
+    order_style=OrderStyle.MARKET,
+    limit_offset=Decimal(0),
+    is_extended_hours=False,
+    steps_max=1,
+    failed_reducing_max=None,
+)
+
 STRATEGY: Mapping[str, Any] = {
     "mode": Mode.NETTED,
     "priority": 1,
@@ -81,6 +91,7 @@ class RunFile(BaseModel):
     deadline_s: int = Field(default=60, ge=0, description="Signals are waited for this long; 0 = without end.")
     limits: Limits = LIMITS
     rules: RunRules = RULES
+    execution: ExecutionRules = EXECUTION
     strategies: tuple[StrategyTerms, ...] = ()
 
     @field_validator("limits", mode="before")
@@ -92,6 +103,11 @@ class RunFile(BaseModel):
     @classmethod
     def _with_usual_rules(cls, value: object) -> object:
         return {**RULES.model_dump(), **value} if isinstance(value, dict) else value
+
+    @field_validator("execution", mode="before")
+    @classmethod
+    def _with_usual_execution(cls, value: object) -> object:
+        return {**EXECUTION.model_dump(), **value} if isinstance(value, dict) else value
 
     @field_validator("strategies", mode="before")
     @classmethod
@@ -117,6 +133,7 @@ class RunFile(BaseModel):
             strategies=self.strategies,
             limits=self.limits,
             rules=self.rules,
+            execution=self.execution,
             valid_until=as_of + timedelta(minutes=self.valid_for_minutes),
             deadline_at=as_of + timedelta(seconds=self.deadline_s) if self.deadline_s else None,
             bars_until=bars_until,

@@ -12,6 +12,7 @@ from schemas.plan import LineStatus, Rule
 from schemas.portfolio import PortfolioContent
 from schemas.quantities import Money, Price, Quantity
 from schemas.record import AccountRecord, Instant, Value
+from schemas.run import ExecutionRules
 
 
 class ExecutionStatus(StrEnum):
@@ -32,6 +33,10 @@ class LinePart(Value):
     strategy_id: str = Field(description="The strategy.")
     crossed: Quantity = Field(description="Crossed inside the account, signed shares.")
     ordered: Quantity = Field(description="Ordered at the broker, signed shares.")
+    position: Quantity = Field(description="What it owned of the symbol before the plan, signed shares.")
+    gross_value: Money = Field(
+        description="What it owned of all symbols before the plan, longs and shorts added up, dollars.", ge=0
+    )
 
 
 class LineUnderWay(Value):
@@ -44,6 +49,8 @@ class LineUnderWay(Value):
     reducing_qty: Quantity = Field(description="Part of them that goes first: it reduces the account's position.")
     cross_qty: Quantity = Field(description="Shares to cross inside the account, unsigned.")
     price: Price = Field(description="Midpoint used: the price of the cross.")
+    limit_price: Price | None = Field(description="Worst price of its orders, dollars per share; null = at the market.")
+    notional: Money = Field(description="What its orders would trade at the far touch, dollars.", ge=0)
     priority: int = Field(description="Lower goes first.")
     status: LineStatus = Field(description="The line's status in the plan.")
     rule: Rule | None = Field(description="The rule that acted on the line; null when none did.")
@@ -57,6 +64,8 @@ class AcceptedPlan(Value):
 
     as_of: Instant = Field(description="The run's valuation instant.")
     valid_until: Instant = Field(description="Its orders are not sent after this instant.")
+    execution: ExecutionRules = Field(description="How its orders are sent.")
+    cash_available: Money = Field(description="What buys may spend before anything is sold, dollars.")
     lines: tuple[LineUnderWay, ...] = Field(description="Lines with work to do, sorted by symbol and book.")
 
 

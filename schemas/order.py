@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from schemas.quantities import Price, Quantity
+from schemas.quantities import Money, Price, Quantity
 from schemas.record import AccountRecord, Instant, Value
 
 
@@ -21,6 +21,7 @@ class OrdType(StrEnum):
     """FIX OrdType (40)."""
 
     MARKET = "MARKET"
+    LIMIT = "LIMIT"
 
 
 class TimeInForce(StrEnum):
@@ -62,6 +63,10 @@ class OrderContribution(Value):
     strategy_id: str = Field(description="The strategy.")
     side: Side = Field(description="Its side; differs from the order's only in a cross.")
     quantity: Quantity = Field(description="Shares, unsigned.", gt=0)
+    position: Quantity = Field(description="What it owned of the symbol before the plan, signed shares.")
+    gross_value: Money = Field(
+        description="What it owned of all symbols before the plan, longs and shorts added up, dollars.", ge=0
+    )
 
 
 class OrderTerms(Value):
@@ -74,7 +79,12 @@ class OrderTerms(Value):
     symbol: str = Field(description="Ticker, upper case.")
     side: Side = Field(description="BUY or SELL; BUY for a cross.")
     order_qty: Quantity = Field(description="Shares, unsigned.", gt=0)
-    ord_type: OrdType = Field(description="MARKET.")
+    line_qty: Quantity = Field(
+        description="Shares that all broker orders of the plan line may execute together, unsigned.", ge=0
+    )
+    ord_type: OrdType = Field(description="MARKET or LIMIT.")
+    limit_price: Price | None = Field(description="Worst price of a LIMIT order, dollars per share; else null.")
+    is_extended_hours: bool = Field(description="Whether it may be executed outside the regular session.")
     time_in_force: TimeInForce = Field(description="DAY.")
     venue: Venue = Field(description="BROKER or INTERNAL.")
     leg: int = Field(description="0 the cross, 1 the reducing order of the plan line, 2 the increasing one.", ge=0)
@@ -100,6 +110,7 @@ class OrderIntent(AccountRecord):
 class ExecType(StrEnum):
     """What happened (FIX ExecType 150, and our own words before the broker has the order)."""
 
+    CHECKING = "CHECKING"
     SUBMITTING = "SUBMITTING"
     CANCELING = "CANCELING"
     QUERYING = "QUERYING"
@@ -129,6 +140,57 @@ class OrdStatus(StrEnum):
 TERMINAL = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED})
 
 
+class Refusal(StrEnum):
+    """Why the gate let an intent not pass, in the order the checks are made."""
+
+    EXPIRED_INTENT = "EXPIRED_INTENT"
+    WRONG_VENUE = "WRONG_VENUE"
+    RESERVED_SYMBOL = "RESERVED_SYMBOL"
+    NO_PRICE = "NO_PRICE"
+    WRONG_BOOK = "WRONG_BOOK"
+    BAD_CONTRIBUTIONS = "BAD_CONTRIBUTIONS"
+    ORDER_FORM = "ORDER_FORM"
+    NO_LIMITS = "NO_LIMITS"
+    HALTED = "HALTED"
+    SYMBOL_NOT_ALLOWED = "SYMBOL_NOT_ALLOWED"
+    SYMBOL_DENIED = "SYMBOL_DENIED"
+    ORDER_QTY_MAX = "ORDER_QTY_MAX"
+    LINE_EXCEEDED = "LINE_EXCEEDED"
+    DUPLICATE_ORDER = "DUPLICATE_ORDER"
+    SELF_CROSS = "SELF_CROSS"
+    SYMBOL_UNKNOWN = "SYMBOL_UNKNOWN"
+    OPEN_ORDERS_MAX = "OPEN_ORDERS_MAX"
+    CANCELED_BEFORE_SENT = "CANCELED_BEFORE_SENT"
+    CHECK_FAILED = "CHECK_FAILED"
+    SESSION_CLOSED = "SESSION_CLOSED"
+    NO_QUOTE = "NO_QUOTE"
+    QUOTE_STALE = "QUOTE_STALE"
+    PRICE_COLLAR = "PRICE_COLLAR"
+    ORDER_NOTIONAL_MAX = "ORDER_NOTIONAL_MAX"
+    POSITION_VALUE_MAX = "POSITION_VALUE_MAX"
+    GROSS_VALUE_MAX = "GROSS_VALUE_MAX"
+    STRATEGY_POSITION_VALUE_MAX = "STRATEGY_POSITION_VALUE_MAX"
+    STRATEGY_GROSS_VALUE_MAX = "STRATEGY_GROSS_VALUE_MAX"
+    DAILY_LOSS_MAX = "DAILY_LOSS_MAX"
+    ORDERS_PER_SECOND_MAX = "ORDERS_PER_SECOND_MAX"
+    ORDERS_PER_MINUTE_MAX = "ORDERS_PER_MINUTE_MAX"
+    ORDERS_PER_DAY_MAX = "ORDERS_PER_DAY_MAX"
+
+
+class PreTradeCheck(Value):
+    """What the gate saw of the market and the account when it let an order pass."""
+
+    read_at: Instant = Field(description="The broker agent's clock before the reads.")
+    bid: Price = Field(description="Best bid, dollars per share.")
+    ask: Price = Field(description="Best offer, dollars per share.")
+    quoted_at: Instant = Field(description="Time of the quote.")
+    position: Quantity = Field(description="The account's position in the symbol at the broker, signed shares.")
+    worst_price: Price = Field(
+        description="Dollars per share the order is counted at until it has ended: its limit, or the far touch and the"
+        " collar on top."
+    )
+
+
 class OrderEvent(AccountRecord):
     """What became of an order."""
 
@@ -142,8 +204,13 @@ class OrderEvent(AccountRecord):
     leaves_qty: Quantity = Field(description="order_qty minus cum_qty, 0 once the order has ended.")
     last_qty: Quantity | None = Field(description="Executed by this event; null unless TRADE.")
     last_px: Price | None = Field(description="Price of this execution; null unless TRADE.")
+    gross_trade_amt: Money = Field(
+        description="Sum of executed quantity times price so far, dollars, unsigned (FIX GrossTradeAmt 381)."
+    )
     attempt: int = Field(description="How often this order was handed to the broker, from 1; 0 = never.", ge=0)
-    reason: str = Field(description="Why: a refusal's check, the broker's message; else empty.")
+    refusal: Refusal | None = Field(description="The check that refused it; null unless REFUSED.")
+    reason: str = Field(description="Why: the values behind a refusal, the broker's message; else empty.")
+    check: PreTradeCheck | None = Field(description="What the gate saw; null unless SUBMITTING.")
     transact_time: Instant | None = Field(description="The broker's time of the event; null when it has none.")
     order: OrderTerms = Field(description="The order, by value.")
 
@@ -168,6 +235,8 @@ class ReportRequest(StrEnum):
     CANCEL = "CANCEL"
     ORDER = "ORDER"
     FILLS = "FILLS"
+    CHECK = "CHECK"
+    ACCOUNT = "ACCOUNT"
     NOTHING = "NOTHING"
 
 

@@ -141,6 +141,38 @@ class RunRules(Value):
     is_full_allocation_required: bool = Field(description="Whether allocations must sum to 1, give or take 0.01.")
 
 
+class OrderStyle(StrEnum):
+    """How orders are priced."""
+
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    MARKETABLE_LIMIT = "MARKETABLE_LIMIT"
+
+
+class ExecutionRules(Value):
+    """How the orders of a plan are sent."""
+
+    order_style: OrderStyle = Field(
+        description="MARKET; LIMIT at the midpoint; MARKETABLE_LIMIT beyond the far touch by limit_offset."
+    )
+    limit_offset: Weight = Field(
+        description="Fraction of the price: LIMIT is placed so much worse for the account than the midpoint,"
+        " MARKETABLE_LIMIT so much worse than the far touch.",
+        ge=0,
+        lt=1,
+    )
+    is_extended_hours: bool = Field(description="Whether orders may be executed outside the regular session.")
+    steps_max: int = Field(
+        description="How many orders one leg of a line may have: what a cancel from outside left is sent again.", ge=1
+    )
+    failed_reducing_max: Weight | None = Field(
+        description="REDUCING_FAILED: greatest fraction of the value of reducing orders that may fail before increasing"
+        " ones are blocked; null = no limit.",
+        ge=0,
+        le=1,
+    )
+
+
 class PartitionPosition(Value):
     """A position in a topic that is read as a view: everything before it was seen, nothing from it on."""
 
@@ -160,6 +192,7 @@ class RunRequest(AccountRecord):
     strategies: tuple[StrategyTerms, ...] = Field(description="The strategies of the run, sorted by strategy_id.")
     limits: Limits = Field(description="Thresholds of the run.")
     rules: RunRules = Field(description="How the strategies are brought together.")
+    execution: ExecutionRules = Field(description="How the orders are sent.")
     valid_until: Instant = Field(description="Orders of this run are not sent after this instant.")
     deadline_at: Instant | None = Field(description="Latest time to wait for signals; null = without end.")
     bars_until: tuple[PartitionPosition, ...] = Field(description="How much of bars.v1 the strategies read.")
@@ -197,6 +230,7 @@ class RunTerms(Value):
     strategies: tuple[StrategyTerms, ...] = Field(description="The strategies of the run, sorted by strategy_id.")
     limits: Limits = Field(description="Thresholds of the run.")
     rules: RunRules = Field(description="How the strategies are brought together.")
+    execution: ExecutionRules = Field(description="How the orders are sent.")
     valid_until: Instant = Field(description="Orders of this run are not sent after this instant.")
     deadline_at: Instant | None = Field(description="Latest time to wait for signals; null = without end.")
     bars_until: tuple[PartitionPosition, ...] = Field(description="How much of bars.v1 the strategies read.")

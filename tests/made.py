@@ -6,15 +6,19 @@ from decimal import Decimal
 from typing import Any
 
 from schemas.account import SnapshotContent
+from schemas.gate import GateLimits, SessionRule
 from schemas.identity import run_id
+from schemas.order import OrderContribution, Side
 from schemas.portfolio import PortfolioContent
 from schemas.run import (
     BindingRule,
     CashPolicy,
     ConflictRule,
     DriftRule,
+    ExecutionRules,
     Limits,
     Mode,
+    OrderStyle,
     OverlapPolicy,
     RunRules,
     RunTerms,
@@ -62,6 +66,48 @@ def rules(**changed: Any) -> RunRules:
     return RunRules(**{**usual, **changed})
 
 
+def execution(**changed: Any) -> ExecutionRules:
+    """Return the plainest way to send orders: at the market, once."""
+    usual: dict[str, Any] = {
+        "order_style": OrderStyle.MARKET,
+        "limit_offset": Decimal(0),
+        "is_extended_hours": False,
+        "steps_max": 1,
+        "failed_reducing_max": None,
+    }
+    return ExecutionRules(**{**usual, **changed})
+
+
+def gate_limits(**changed: Any) -> GateLimits:
+    """Return limits at the gate that bind as little as they can."""
+    usual: dict[str, Any] = {
+        "order_qty_max": Decimal(1_000_000),
+        "order_notional_max": None,
+        "price_collar": None,
+        "quote_age_max_s": 60,
+        "position_value_max": None,
+        "gross_value_max": None,
+        "strategies": (),
+        "orders_per_second_max": None,
+        "orders_per_minute_max": None,
+        "orders_per_day_max": None,
+        "open_orders_max": None,
+        "duplicate_window_s": None,
+        "symbols_allowed": None,
+        "symbols_denied": (),
+        "session": SessionRule.REGULAR,
+        "daily_loss_max": None,
+        "unknown_age_max_s": 300,
+    }
+    return GateLimits(**{**usual, **changed})
+
+
+def contribution(strategy_id: str, side: Side, quantity: Decimal | str, **changed: Any) -> OrderContribution:
+    """Return one strategy's part in an order; it owned nothing before."""
+    usual: dict[str, Any] = {"position": Decimal(0), "gross_value": Decimal(0)}
+    return OrderContribution(strategy_id=strategy_id, side=side, quantity=Decimal(quantity), **{**usual, **changed})
+
+
 def strategy(strategy_id: str, **changed: Any) -> StrategyTerms:
     """Return what a netted strategy brings into a run."""
     usual: dict[str, Any] = {
@@ -86,6 +132,7 @@ def run_terms(name: str = "first", **changed: Any) -> RunTerms:
         "strategies": (strategy("core"), strategy("trend")),
         "limits": limits(),
         "rules": rules(),
+        "execution": execution(),
         "valid_until": AS_OF + timedelta(hours=4),
         "deadline_at": None,
         "bars_until": (),

@@ -119,6 +119,11 @@ _STORY: Mapping[str, Any] = {
     "initial_margin_rate": Decimal("0.5"),
     "maintenance_margin_rate": Decimal("0.25"),
     "drift_threshold": Decimal("0.1"),
+    "limit_offset": Decimal(0),
+    "price_collar": Decimal("0.05"),
+    "gross_trade_amt": Decimal(20_005),
+    "gross_value": Decimal(0),
+    "position": Decimal(0),
     "Limits.weight_total_max": Decimal(1),
     # counts
     "partition": 0,
@@ -179,6 +184,26 @@ _STORY: Mapping[str, Any] = {
     "AccountActivity.activity_id": "20130228000000000::1b0fc2a0",
     "AccountActivity.client_order_id": None,
     "AccountActivity.body": json.dumps({"activity_type": "DIV", "symbol": SYMBOL, "net_amount": "85"}),
+    "TradingHaltRequest.request_id": "ann-2013-02-28-1",
+    "TradingHaltRequest.requested_by": "ann",
+    "TradingHaltRequest.halt_id": None,
+    "TradingHaltRequest.scope": "SYMBOL",
+    "TradingHaltRequest.name": SYMBOL,
+    "TradingHaltRequest.until": None,
+    "TradingHaltRequest.reason": "the newspaper says it is bankrupt",
+    "TradingHalt.request_id": "ann-2013-02-28-1",
+    "TradingHalt.requested_by": "ann",
+    "TradingHalt.scope": "SYMBOL",
+    "TradingHalt.name": SYMBOL,
+    "TradingHalt.until": None,
+    "TradingHalt.open_orders": _EMPTY,
+    "TradingHalt.reason": "the newspaper says it is bankrupt",
+    "OrderLimitsRequest.request_id": "limits-1",
+    "OrderLimits.request_id": "limits-1",
+    "GateLimits.symbols_denied": _EMPTY,
+    "AgentSnapshot.agent": "executor",
+    "AgentSnapshot.partition_number": 0,
+    "AgentSnapshot.chunk": 0,
     "DeadLetter.origin_topic": "fills.v1",
     "DeadLetter.origin_partition": 0,
     "DeadLetter.origin_offset": 42,
@@ -271,7 +296,8 @@ class _Maker:
         """Return the plainest value of a type; `name` is that of the field."""
         match schema:
             case list():
-                return None if "null" in schema else self.value(schema[0], name)
+                made = [self.value(branch, name) for branch in schema]  # types written out here are named further on
+                return None if "null" in schema else made[0]
             case str():
                 return self.value(self._named[schema], name) if schema in self._named else _PLAIN.get(schema, name)
             case {"type": "record" | "enum"}:

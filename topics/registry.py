@@ -6,6 +6,7 @@ from enum import StrEnum
 from schemas.account import AccountActivity, AccountSnapshot
 from schemas.dead_letter import DeadLetter
 from schemas.execution import Execution, LineOutcome
+from schemas.gate import OrderLimits, OrderLimitsRequest, TradingHalt, TradingHaltRequest
 from schemas.ledger import Books, LedgerEntry
 from schemas.market import Bar
 from schemas.order import BrokerReport, Fill, OrderEvent, OrderIntent
@@ -14,6 +15,7 @@ from schemas.portfolio import ConflictDecision, ConflictOutcome, Portfolio
 from schemas.record import Record
 from schemas.run import ClockReading, DeadlinePassed, Run, RunRequest
 from schemas.signal import Signal, SignalReceipt
+from schemas.snapshot import AgentSnapshot
 
 
 class Policy(StrEnum):
@@ -79,11 +81,23 @@ TOPICS: tuple[Topic, ...] = (
     _account(Books, "run_id", "ledger", "planner"),
     _account(Plan, "plan_id", "planner", "executor", Policy.COMPACT),
     _account(OrderIntent, "client_order_id", "executor", "gateway"),
+    _account(OrderLimitsRequest, "request_id", "cli", "gateway"),
+    _account(OrderLimits, "request_id", "gateway"),
+    _account(TradingHaltRequest, "request_id", "cli", "gateway"),
+    _account(TradingHalt, "halt_id", "gateway"),
     _account(OrderEvent, "client_order_id", "gateway", "broker executor"),
     _account(BrokerReport, "client_order_id", "broker", "gateway"),
     _account(Fill, "fill_id", "gateway", "ledger"),
     _account(LineOutcome, "plan_id+book+symbol", "executor"),
     _account(LedgerEntry, "entry_id", "ledger"),
+    Topic(
+        AgentSnapshot,
+        ("agent", "partition_number", "chunk"),
+        "partition_number",
+        "any agent",
+        (),
+        Policy.COMPACT,
+    ),
     Topic(DeadLetter, ("origin_topic",), "origin_partition", "any agent", ("projector",)),
 )
 

@@ -51,11 +51,14 @@ def _intent(
     is_cross = leg == CROSS_LEG
     side = Side.BUY if is_cross or line.side is None else line.side
     identity = intent_id(plan_id, line.book, line.symbol, leg, 1)
+    owned = {each.strategy_id: each for each in line.parts}
     contributions = tuple(
         OrderContribution(
             strategy_id=strategy_id,
             side=Side.BUY if quantity > 0 else Side.SELL,
             quantity=abs(quantity),
+            position=owned[strategy_id].position,
+            gross_value=owned[strategy_id].gross_value,
         )
         for strategy_id, quantity in wishes
         if quantity
@@ -68,7 +71,10 @@ def _intent(
         symbol=line.symbol,
         side=side,
         order_qty=dict(legs_of(line))[leg],
-        ord_type=OrdType.MARKET,
+        line_qty=line.order_qty,
+        ord_type=OrdType.MARKET if is_cross or line.limit_price is None else OrdType.LIMIT,
+        limit_price=None if is_cross else line.limit_price,
+        is_extended_hours=plan.execution.is_extended_hours and not is_cross,
         time_in_force=TimeInForce.DAY,
         venue=Venue.INTERNAL if is_cross else Venue.BROKER,
         leg=leg,

@@ -4,6 +4,7 @@ Memory is what was published, and increasing orders are sent long after the plan
 to do travel by value in Execution(ACCEPTED).
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -61,8 +62,28 @@ def has_leg(line: LineUnderWay, leg: int) -> bool:
 def accepted(plan: Plan) -> AcceptedPlan:
     """Return the lines of a plan that have work to do; a blocked plan has none."""
     terms = plan.books.snapshot.portfolio.terms
-    working = (_line(each) for each in sorted(plan.lines, key=_place) if has_work(plan, each))
-    return AcceptedPlan(as_of=plan.as_of, valid_until=terms.valid_until, lines=tuple(working))
+    gross = gross_values(plan)
+    working = (_line(each, gross) for each in sorted(plan.lines, key=_place) if has_work(plan, each))
+    return AcceptedPlan(
+        as_of=plan.as_of,
+        valid_until=terms.valid_until,
+        execution=terms.execution,
+        cash_available=plan.cash_available,
+        lines=tuple(working),
+    )
+
+
+def gross_values(plan: Plan) -> dict[str, Decimal]:
+    """Return what each strategy held of all symbols before the plan, longs and shorts added up, in dollars.
+
+    A holding without a price counts nothing: the plan could not value it either.
+    """
+    gross: dict[str, Decimal] = {}
+    for line in plan.lines:
+        for each in line.contributions:
+            value = abs(each.current_quantity) * (line.price or ZERO)
+            gross[each.strategy_id] = gross.get(each.strategy_id, ZERO) + value
+    return gross
 
 
 def has_work(plan: Plan, line: PlanLine) -> bool:
@@ -86,7 +107,7 @@ def _orders(line: PlanLine) -> bool:
     return line.status is LineStatus.PLANNED and line.action is not Action.HOLD and line.quantity > 0
 
 
-def _line(line: PlanLine) -> LineUnderWay:
+def _line(line: PlanLine, gross: Mapping[str, Decimal]) -> LineUnderWay:
     if line.price is None:
         raise ValueError(
             f"line {line.symbol} of {line.book}: expected a price for {line.quantity} + {line.cross_quantity}, was none"
@@ -98,7 +119,13 @@ def _line(line: PlanLine) -> LineUnderWay:
         )
     is_order = _orders(line)
     parts = (
-        LinePart(strategy_id=each.strategy_id, crossed=each.crossed, ordered=each.ordered if is_order else ZERO)
+        LinePart(
+            strategy_id=each.strategy_id,
+            crossed=each.crossed,
+            ordered=each.ordered if is_order else ZERO,
+            position=each.current_quantity,
+            gross_value=gross[each.strategy_id],
+        )
         for each in sorted(line.contributions, key=lambda each: each.strategy_id)
     )
     return LineUnderWay(
@@ -109,6 +136,8 @@ def _line(line: PlanLine) -> LineUnderWay:
         reducing_qty=line.reducing_quantity if is_order else ZERO,
         cross_qty=line.cross_quantity,
         price=line.price,
+        limit_price=None,
+        notional=line.notional if is_order else ZERO,
         priority=line.priority,
         status=line.status,
         rule=line.rule,

@@ -11,7 +11,17 @@ from enum import StrEnum
 
 from agents.gateway.reports import Execution
 from schemas.identity import fill_id
-from schemas.order import TERMINAL, ExecType, Fill, OrderEvent, OrderIntent, OrderTerms, OrdStatus
+from schemas.order import (
+    TERMINAL,
+    ExecType,
+    Fill,
+    OrderEvent,
+    OrderIntent,
+    OrderTerms,
+    OrdStatus,
+    PreTradeCheck,
+    Refusal,
+)
 
 ZERO = Decimal(0)
 
@@ -34,6 +44,7 @@ class Order:
     status: OrdStatus = OrdStatus.PENDING_NEW
     broker_order_id: str | None = None
     cum_qty: Decimal = ZERO
+    gross_trade_amt: Decimal = ZERO
     attempt: int = 0
     cancels: int = 0
 
@@ -71,6 +82,7 @@ def after(order: Order | None, event: OrderEvent) -> Order:
         status=event.ord_status,
         broker_order_id=event.broker_order_id or before.broker_order_id,
         cum_qty=event.cum_qty,
+        gross_trade_amt=event.gross_trade_amt,
         attempt=event.attempt,
         cancels=before.cancels + (event.exec_type is ExecType.CANCELING),
     )
@@ -86,6 +98,8 @@ def event(
     attempt: int | None = None,
     broker_order_id: str | None = None,
     execution: Execution | None = None,
+    refusal: Refusal | None = None,
+    check: PreTradeCheck | None = None,
 ) -> OrderEvent:
     """Return what has become of an order; `execution` is booked by it. Raises ValueError when it exceeds the order."""
     cum_qty = order.cum_qty if execution is None else execution.cum_qty
@@ -105,8 +119,11 @@ def event(
         leaves_qty=ZERO if ord_status in TERMINAL else leaves_qty,
         last_qty=None if execution is None else execution.last_qty,
         last_px=None if execution is None else execution.last_px,
+        gross_trade_amt=order.gross_trade_amt + (ZERO if execution is None else execution.last_qty * execution.last_px),
         attempt=order.attempt if attempt is None else attempt,
+        refusal=refusal,
         reason=reason,
+        check=check,
         transact_time=at,
         order=order.terms,
     )

@@ -123,6 +123,7 @@ def _terms(request: RunRequest) -> RunTerms:
         strategies=tuple(sorted(strategies, key=lambda each: (each.strategy_id, each.model_dump_json()))),
         limits=request.limits,
         rules=request.rules,
+        execution=request.execution,
         valid_until=request.valid_until,
         deadline_at=request.deadline_at,
         bars_until=tuple(sorted(request.bars_until, key=lambda each: (each.partition, each.next_offset))),

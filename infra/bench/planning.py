@@ -12,7 +12,7 @@ from agents.decider import Message
 from agents.planner import decider
 from infra.clock import seconds, system_clock
 from infra.demo.configuration import ACCOUNT, ORDERS_VALID_FOR, strategy
-from infra.run_file import LIMITS, RULES
+from infra.run_file import EXECUTION, LIMITS, RULES
 from schemas.account import Position, SnapshotContent
 from schemas.identity import derived, run_id
 from schemas.ledger import Books, BooksContent, BooksStatus, Holding, StrategyBook
@@ -81,6 +81,7 @@ def _books(mode: Mode, *, is_held: bool = True) -> Books:
         strategies=tuple(strategy(name, "fixed-weights", share, 1, mode) for name in STRATEGIES),
         limits=LIMITS,
         rules=RULES,
+        execution=EXECUTION,
         valid_until=now + ORDERS_VALID_FOR,
         deadline_at=None,
         bars_until=(),

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from infra.run_file import LIMITS, RULES
+from infra.run_file import EXECUTION, LIMITS, RULES
 from schemas.identity import run_id
 from schemas.run import Mode, Parameter, PartitionPosition, RunRequest, StrategyTerms
 
@@ -55,6 +55,7 @@ def request(
         strategies=strategies,
         limits=LIMITS,
         rules=RULES,
+        execution=EXECUTION,
         valid_until=as_of + ORDERS_VALID_FOR,
         deadline_at=None,
         bars_until=bars_until,

@@ -23,7 +23,7 @@ from schemas.run import (
     SyncRule,
 )
 from schemas.signal import Signal, SignalFailure, SignalStatus, SkippedSymbol, TargetWeight
-from tests.made import limits, rules, strategy
+from tests.made import execution, limits, rules, strategy
 
 SYMBOLS = {"AAPL": "188.37", "BRK.B": "79.06", "IBM": "33.5", "MSFT": "28.45", "ZOM": "0.4321"}
 NAMES = ("core", "mean-rev", "pairs", "trend", "value", "zeta")
@@ -161,6 +161,7 @@ class Chance:
             strategies=strategies,
             limits=self._limits(),
             rules=drawn_rules,
+            execution=execution(),
             valid_until=now + timedelta(seconds=self.one(14_400, 14_400, 14_400, 120)),
             deadline_at=now + timedelta(seconds=self.one(5, 30)) if has_deadline else None,
             bars_until=(),
@@ -178,6 +179,7 @@ class Chance:
             strategies=(),
             limits=limits(quantity_step=self.profile.step),
             rules=rules(),
+            execution=execution(),
             valid_until=now + timedelta(hours=4),
             deadline_at=None,
             bars_until=(),

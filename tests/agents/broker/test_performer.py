@@ -89,8 +89,11 @@ def step(exec_type: ExecType, status: OrdStatus = OrdStatus.PENDING_NEW, **chang
         "leaves_qty": Decimal(10),
         "last_qty": None,
         "last_px": None,
+        "gross_trade_amt": Decimal(0),
         "attempt": 1,
+        "refusal": None,
         "reason": "",
+        "check": None,
         "transact_time": None,
         "order": asked.order,
     }

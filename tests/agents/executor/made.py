@@ -190,8 +190,11 @@ def event(intent: OrderIntent, status: OrdStatus, cum: int | None = None, reason
         leaves_qty=ZERO if status in TERMINAL else order_qty - executed,
         last_qty=None,
         last_px=None,
+        gross_trade_amt=executed * intent.order.reference_price,
         attempt=1,
+        refusal=None,
         reason=reason,
+        check=None,
         transact_time=None,
         order=intent.order,
     )

@@ -11,7 +11,6 @@ from schemas.order import (
     NET,
     BrokerReport,
     IntentAction,
-    OrderContribution,
     OrderIntent,
     OrderTerms,
     OrdType,
@@ -22,6 +21,7 @@ from schemas.order import (
     TimeInForce,
     Venue,
 )
+from tests.made import contribution
 
 ACCOUNT = "DEMO-1"
 AS_OF = datetime(2012, 6, 1, 15, 55, tzinfo=UTC)
@@ -57,7 +57,10 @@ def intent(
         "symbol": "AAPL",
         "side": Side.BUY,
         "order_qty": Decimal(qty),
+        "line_qty": Decimal(qty),
         "ord_type": OrdType.MARKET,
+        "limit_price": None,
+        "is_extended_hours": False,
         "time_in_force": TimeInForce.DAY,
         "venue": Venue.INTERNAL if is_cross else Venue.BROKER,
         "leg": 0 if is_cross else 2,
@@ -65,9 +68,7 @@ def intent(
         "phase": Phase.CROSSES if is_cross else Phase.INCREASING,
         "valid_until": VALID_UNTIL,
         "reference_price": Decimal("560.5"),
-        "contributions": tuple(
-            OrderContribution(strategy_id=owner, side=side, quantity=quantity) for owner, side, quantity in wishes
-        ),
+        "contributions": tuple(contribution(owner, side, quantity) for owner, side, quantity in wishes),
     }
     terms = OrderTerms(**{**fields, **changed})
     return OrderIntent(account_id=ACCOUNT, client_order_id=NAME, action=action, order=terms)

@@ -19,7 +19,6 @@ from schemas.market import Quote
 from schemas.order import (
     NET,
     Fill,
-    OrderContribution,
     OrderTerms,
     OrdType,
     Phase,
@@ -29,7 +28,7 @@ from schemas.order import (
 )
 from schemas.run import StrategyTerms
 from tests.agents.executor.made import ACCOUNT, AS_OF, VALID_UNTIL, run
-from tests.made import portfolio_content, rules, run_terms, snapshot_content
+from tests.made import contribution, portfolio_content, rules, run_terms, snapshot_content
 
 
 def order(
@@ -44,13 +43,11 @@ def order(
 ) -> OrderTerms:
     """Return an order of a run's plan; with `sold_by` it is a cross between the two."""
     wishes = wishes or {"core": "6", "trend": "4"}
-    parts = [OrderContribution(strategy_id=each, side=side, quantity=Decimal(wishes[each])) for each in sorted(wishes)]
-    parts += [
-        OrderContribution(strategy_id=each, side=Side.SELL, quantity=Decimal(quantity))
-        for each, quantity in sorted((sold_by or {}).items())
-    ]
+    parts = [contribution(each, side, wishes[each]) for each in sorted(wishes)]
+    parts += [contribution(each, Side.SELL, quantity) for each, quantity in sorted((sold_by or {}).items())]
     is_cross = sold_by is not None
     usual = 0 if is_cross else 2 if side is Side.BUY else 1
+    order_qty = sum((Decimal(each) for each in wishes.values()), Decimal(0))
     return OrderTerms(
         intent_id=derived("intent", name, book, symbol, side, is_cross, leg),
         plan_id=plan_id(run(name)),
@@ -58,8 +55,11 @@ def order(
         book=book,
         symbol=symbol,
         side=side,
-        order_qty=sum((Decimal(each) for each in wishes.values()), Decimal(0)),
+        order_qty=order_qty,
+        line_qty=order_qty,
         ord_type=OrdType.MARKET,
+        limit_price=None,
+        is_extended_hours=False,
         time_in_force=TimeInForce.DAY,
         venue=Venue.INTERNAL if is_cross else Venue.BROKER,
         leg=usual if leg is None else leg,

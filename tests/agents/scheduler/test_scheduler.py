@@ -57,6 +57,7 @@ def request(as_of: datetime = FRIDAY, name: str = "daily", **changed: Any) -> Ru
         "strategies": (strategy(),),
         "limits": made.limits(),
         "rules": made.rules(),
+        "execution": made.execution(),
         "valid_until": as_of + timedelta(hours=1),
         "deadline_at": as_of + timedelta(minutes=5),
         "bars_until": (PartitionPosition(partition=0, next_offset=700),),
@@ -89,6 +90,7 @@ def test_a_request_becomes_a_run_that_carries_the_whole_configuration() -> None:
         "strategies": tuple(each.model_dump() for each in asked.strategies),
         "limits": asked.limits.model_dump(),
         "rules": asked.rules.model_dump(),
+        "execution": asked.execution.model_dump(),
         "bars_until": tuple(each.model_dump() for each in asked.bars_until),
     }
 

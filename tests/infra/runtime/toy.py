@@ -18,7 +18,7 @@ from infra.errors import TapeError
 from schemas.identity import derived
 from schemas.record import Envelope, Record
 from schemas.run import ClockReading, DeadlinePassed, Run, RunRequest, RunStatus
-from tests.made import limits, rules, run_terms
+from tests.made import execution, limits, rules, run_terms
 from topics.codec import encode
 from topics.registry import BY_RECORD
 from topics.wire import Outgoing, identity_headers, sealed
@@ -78,6 +78,7 @@ def request(number: int, name: str = "run") -> RunRequest:
         strategies=(),
         limits=limits(),
         rules=rules(),
+        execution=execution(),
         valid_until=as_of,
         deadline_at=None,
         bars_until=(),

@@ -1,0 +1,33 @@
+"""I9: the same identity never stands for two things."""
+
+import hashlib
+from uuid import UUID
+
+from infra.replay.seen import Seen
+from infra.verify.claim import Claim
+from schemas.record import Record
+from schemas.snapshot import AgentSnapshot
+from topics.registry import TOPICS
+
+
+class OneIdOneRecord(Claim):
+    """Records with one event id, in one topic, have the same bytes."""
+
+    name = "I9 one id, one record"
+    says = "an event id never stands for two different records"
+    of = tuple(topic.record for topic in TOPICS if topic.record is not AgentSnapshot)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._digests: dict[tuple[str, UUID], bytes] = {}
+
+    def add(self, record: Record, seen: Seen) -> None:  # noqa: ARG002 - a record does not say its own identity
+        """Compare the bytes with those that had this id before."""
+        self.checked += 1
+        key = (seen.record.topic, seen.event.envelope.event_id)
+        digest = hashlib.sha256(seen.record.value or b"").digest()
+        if self._digests.setdefault(key, digest) != digest:
+            self.broken(f"event id {key[1]} stands for two different records", seen.record.place)
+
+
+CLAIMS = (OneIdOneRecord,)

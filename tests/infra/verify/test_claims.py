@@ -1,0 +1,341 @@
+"""Every claim holds of a log in which nothing is wrong, and names exactly what is."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from infra.verify import books, broker, identity, orders, wishes
+from infra.verify.broker import AtBroker
+from infra.verify.claim import Claim
+from infra.verify.service import claims, finish, show
+from schemas.execution import Execution, ExecutionStatus, LineOutcome
+from schemas.gate import HaltScope, HaltStatus, OrderLimits, TradingHalt
+from schemas.identity import derived
+from schemas.ledger import CASH, STREET, BooksContent, EntryKind, LedgerEntry, Posting
+from schemas.order import (
+    ExecType,
+    Fill,
+    OrderContribution,
+    OrderEvent,
+    OrderIntent,
+    OrderTerms,
+    OrdStatus,
+    Phase,
+    PreTradeCheck,
+    Refusal,
+    Venue,
+)
+from schemas.plan import Plan, PlanLine
+from schemas.record import Record
+from schemas.signal import Signal, SignalReceipt
+from tests.infra.postgres.stories import NOON, Log, blank
+from tests.made import gate_limits, portfolio_content, run_terms, snapshot_content
+
+ACCOUNT = "paper-1"
+NAME, BROKER_ID = "net-AAPL-1", "61e69015"
+PLAN, INTENT, FILL, SIGNAL, HALT = (derived("verify", each) for each in ("plan", "intent", "fill", "signal", "halt"))
+
+
+def terms(**said: Any) -> OrderTerms:
+    usual = {"plan_id": PLAN, "intent_id": INTENT, "book": "net", "symbol": "AAPL", "venue": Venue.BROKER}
+    wants = (blank(OrderContribution, strategy_id="core", quantity=Decimal(10)),)
+    return blank(OrderTerms, **{**usual, "order_qty": Decimal(10), "step": 1, "contributions": wants, **said})
+
+
+def intent(**said: Any) -> OrderIntent:
+    return blank(OrderIntent, **{"account_id": ACCOUNT, "client_order_id": NAME, "order": terms(), **said})
+
+
+def event(exec_type: ExecType, status: OrdStatus, **said: Any) -> OrderEvent:
+    usual = {"account_id": ACCOUNT, "client_order_id": NAME, "order": terms(), "leaves_qty": Decimal(10)}
+    return blank(OrderEvent, exec_type=exec_type, ord_status=status, **{**usual, **said})
+
+
+SUBMITTING = event(ExecType.SUBMITTING, OrdStatus.PENDING_NEW)
+TRADE = event(
+    ExecType.TRADE,
+    OrdStatus.FILLED,
+    broker_order_id=BROKER_ID,
+    cum_qty=Decimal(10),
+    last_qty=Decimal(10),
+    last_px=Decimal(20),
+    leaves_qty=Decimal(0),
+    gross_trade_amt=Decimal(200),
+)
+
+
+def plan(quantity: str = "10") -> Plan:
+    line = blank(PlanLine, book="net", symbol="AAPL", quantity=Decimal(quantity))
+    content = BooksContent(snapshot=snapshot_content(portfolio_content()), strategies=())
+    return blank(Plan, account_id=ACCOUNT, plan_id=PLAN, lines=(line,), books=content)
+
+
+def outcome(**said: Any) -> LineOutcome:
+    return blank(LineOutcome, **{"account_id": ACCOUNT, "plan_id": PLAN, "book": "net", "symbol": "AAPL", **said})
+
+
+FINISHED = blank(Execution, account_id=ACCOUNT, plan_id=PLAN, status=ExecutionStatus.FINISHED)
+
+
+def fill(**said: Any) -> Fill:
+    usual = {"account_id": ACCOUNT, "fill_id": FILL, "client_order_id": NAME, "broker_order_id": BROKER_ID}
+    traded = {"last_qty": Decimal(10), "last_px": Decimal(20), "cum_qty": Decimal(10), "order": terms()}
+    return blank(Fill, **{**usual, **traded, **said})
+
+
+def entry(shares: str = "10", dollars: str = "-200", **said: Any) -> LedgerEntry:
+    moved = {"AAPL": Decimal(shares), CASH: Decimal(dollars)}
+    postings = tuple(
+        Posting(owner=owner, mode=None, commodity=item, amount=sign * amount)
+        for item, amount in moved.items()
+        for owner, sign in (("core", 1), (STREET, -1))
+    )
+    usual = {"account_id": ACCOUNT, "kind": EntryKind.FILL, "fill_id": FILL, "postings": postings}
+    return blank(LedgerEntry, **{**usual, **said})
+
+
+def halt(status: HaltStatus = HaltStatus.IN_FORCE, **said: Any) -> TradingHalt:
+    usual = {"account_id": ACCOUNT, "halt_id": HALT, "scope": HaltScope.SYMBOL, "name": "AAPL"}
+    return blank(TradingHalt, status=status, **{**usual, **said})
+
+
+def at_broker(**said: Any) -> AtBroker:
+    usual: dict[str, Any] = {
+        "orders": [{"id": BROKER_ID, "client_order_id": NAME}],
+        "fills": [{"order_id": BROKER_ID, "cum_qty": "10", "qty": "10", "price": "20"}],
+        "positions": {"AAPL": Decimal(10)},
+        "cash": Decimal(-200),
+    }
+    return AtBroker(account_id=ACCOUNT, **{**usual, **said})
+
+
+SIGNALED = (
+    blank(Signal, account_id=ACCOUNT, signal_id=SIGNAL, terms=run_terms()),
+    blank(SignalReceipt, account_id=ACCOUNT, signal_id=SIGNAL, terms=run_terms()),
+)
+GOOD: tuple[Record, ...] = (
+    *SIGNALED,
+    plan(),
+    intent(),
+    event(ExecType.CHECKING, OrdStatus.PENDING_NEW),
+    SUBMITTING,
+    TRADE,
+    fill(),
+    outcome(),
+    FINISHED,
+    entry(),
+)
+
+
+def shown(checked: Iterable[Claim], log: Log) -> None:
+    """Show a log to claims as a verification does: a topic at a time, then the end."""
+    checked = list(checked)
+    for incoming in log.incoming():
+        for claim in checked:
+            show(claim, incoming)
+    finish(checked, log.ends)
+
+
+def found(checked: Claim, records: Sequence[Record]) -> list[str]:
+    log = Log()
+    for record in records:
+        log.say(record)
+    shown([checked], log)
+    return [each.what for each in checked.findings]
+
+
+def test_every_claim_holds_of_a_log_in_which_nothing_is_wrong_and_has_looked_at_something() -> None:
+    log = Log()
+    old = [event(ExecType.UNKNOWN, OrdStatus.UNKNOWN), event(ExecType.ACCEPTED, OrdStatus.NEW)]
+    refused = event(ExecType.REFUSED, OrdStatus.REJECTED, client_order_id="other", refusal=Refusal.HALTED, reason="why")
+    for record in (*GOOD[:6], *old, *GOOD[6:], refused.model_copy(update={"leaves_qty": Decimal(0)})):
+        log.say(record)
+    every = claims([at_broker()])
+
+    shown(every, log)
+
+    assert {each.name: list(each.findings) for each in every} == {each.name: [] for each in every}
+    assert [each.name for each in every if not each.checked] == []
+
+
+BROKEN: dict[str, tuple[type[Claim], list[Record], str]] = {
+    "a signal nobody answers": (wishes.EverySignalAnswered, [SIGNALED[0]], f"signal {SIGNAL} has no receipt"),
+    "a line without an end": (
+        wishes.EveryLineEndsOnce,
+        [plan(), FINISHED],
+        f"line AAPL of net in plan {PLAN} has no outcome",
+    ),
+    "a line that ends twice": (
+        wishes.EveryLineEndsOnce,
+        [plan(), outcome(), outcome(), FINISHED],
+        f"line AAPL of net in plan {PLAN} ended FILLED and again FILLED",
+    ),
+    "an end of no line": (
+        wishes.EveryLineEndsOnce,
+        [outcome()],
+        f"line AAPL of net ended, plan {PLAN} has no such line",
+    ),
+    "a refusal without a reason": (
+        wishes.EveryRefusalSaysWhy,
+        [event(ExecType.REFUSED, OrdStatus.REJECTED)],
+        f"order {NAME} was refused without a reason",
+    ),
+    "an order nobody asked for": (orders.OneOrderPerIntent, [SUBMITTING], f"order {NAME} was sent, no intent asked"),
+    "an intent with two names": (
+        orders.OneOrderPerIntent,
+        [intent(), intent(client_order_id="other")],
+        f"intent {INTENT} is called {NAME} and other",
+    ),
+    "more executed than planned": (
+        orders.NotMoreThanPlanned,
+        [plan("9"), TRADE],
+        f"line AAPL of net in plan {PLAN} orders 9.000000000, executed 10.000000000",
+    ),
+    "leaves that do not add up": (
+        orders.QuantitiesAddUp,
+        [TRADE.model_copy(update={"leaves_qty": Decimal(1)})],
+        f"order {NAME}: expected leaves_qty 0, was 1",
+    ),
+    "an execution that is lost": (
+        orders.QuantitiesAddUp,
+        [TRADE, event(ExecType.CANCELED, OrdStatus.CANCELED, leaves_qty=Decimal(0))],
+        f"order {NAME}: expected 10",
+    ),
+    "an order during a halt": (
+        orders.NothingSentWhileHalted,
+        [halt(), SUBMITTING],
+        f"order {NAME} was sent during halt {HALT}",
+    ),
+    "an order UNKNOWN for too long": (
+        orders.NoUnknownLeft,
+        [
+            blank(OrderLimits, account_id=ACCOUNT, limits=gate_limits(unknown_age_max_s=60)),
+            event(ExecType.UNKNOWN, OrdStatus.UNKNOWN),
+        ],
+        f"order {NAME} has been UNKNOWN for 61 s, the bound is 60 s",
+    ),
+    "a fill that is not booked": (books.EveryFillBookedOnce, [fill()], f"fill {FILL} of order {NAME} is not booked"),
+    "a fill booked twice": (books.EveryFillBookedOnce, [fill(), entry(), entry()], f"fill {FILL} was booked twice"),
+    "a fill said twice": (books.EveryFillBookedOnce, [fill(), fill(), entry()], f"fill {FILL} was said twice"),
+    "a fill booked at another price": (
+        books.EveryFillBookedOnce,
+        [fill(), entry(dollars="-201")],
+        "booked are 10.000000000000000 shares and 201.000000000000000 dollars",
+    ),
+    "an entry without a fill": (books.EveryFillBookedOnce, [entry()], f"the ledger books fill {FILL}, which nobody"),
+    "an entry that does not balance": (
+        books.EveryEntryBalances,
+        [entry(postings=(Posting(owner="core", mode=None, commodity=CASH, amount=Decimal(1)),))],
+        "leaves 1.000000000000000 of USD",
+    ),
+}
+
+
+@pytest.mark.parametrize("story", BROKEN)
+def test_what_is_wrong_is_named(story: str) -> None:
+    claim, records, what = BROKEN[story]
+    log = Log()
+    for record in records:
+        log.say(record)
+    log.say(halt(HaltStatus.ENDED, halt_id=derived("verify", "later"), name="MSFT"), at=NOON + timedelta(seconds=61))
+    checked = claim()
+
+    shown([checked], log)
+
+    [finding] = checked.findings
+    assert what in finding.what
+    assert "/0/" in finding.where
+
+
+@pytest.mark.parametrize(
+    ("records", "why"),
+    [
+        ([halt(), halt(HaltStatus.ENDED), SUBMITTING], "it has ended"),
+        ([SUBMITTING, halt()], "it came later"),
+        ([halt(name="MSFT"), SUBMITTING], "it is of another symbol"),
+        ([halt(scope=HaltScope.STRATEGY, name="trend"), SUBMITTING], "it is of another strategy"),
+        (
+            [
+                halt(is_reducing_allowed=True),
+                SUBMITTING.model_copy(update={"order": terms(phase=Phase.REDUCING)}),
+            ],
+            "the order reduces",
+        ),
+        (
+            [
+                halt(until=NOON),
+                SUBMITTING.model_copy(update={"check": blank(PreTradeCheck, read_at=NOON)}),
+            ],
+            "it has run out",
+        ),
+    ],
+)
+def test_a_halt_stops_what_is_in_its_scope_and_nothing_else(records: list[Record], why: str) -> None:
+    assert found(orders.NothingSentWhileHalted(), records) == [], why
+
+
+def test_what_is_still_under_way_is_not_missed() -> None:
+    log = Log()
+    for record in (SIGNALED[0], plan(), FINISHED, fill()):
+        log.say(record)
+    waiting: list[Claim] = [wishes.EverySignalAnswered(), wishes.EveryLineEndsOnce(), books.EveryFillBookedOnce()]
+    for incoming in log.incoming():
+        for claim in waiting:
+            show(claim, incoming)
+
+    finish(waiting, {})
+
+    assert [list(each.findings) for each in waiting] == [[], [], []]
+
+
+def test_one_id_with_other_bytes_is_found() -> None:
+    log = Log()
+    log.say(fill(), event_id=FILL)
+    log.say(fill(), event_id=FILL)
+    log.say(fill(last_px=Decimal(21)), event_id=FILL)
+    checked = identity.OneIdOneRecord()
+
+    shown([checked], log)
+
+    assert [each.what for each in checked.findings] == [f"event id {FILL} stands for two different records"]
+
+
+def test_an_order_that_is_at_the_broker_twice_is_found() -> None:
+    doubled = at_broker(orders=[{"id": each, "client_order_id": NAME} for each in (BROKER_ID, "other")])
+
+    assert found(broker.OneBrokerOrderPerIntent(doubled), [TRADE]) == [
+        f"order {NAME} is at the broker 2 times: {BROKER_ID}, other",
+        f"order {NAME}: the log says {BROKER_ID}, the broker has {BROKER_ID}, other",
+    ]
+
+
+def test_an_execution_the_broker_does_not_know_or_we_do_not_know_is_found() -> None:
+    said = [SUBMITTING, TRADE, fill()]
+    more = {"order_id": BROKER_ID, "cum_qty": "12", "qty": "2", "price": "20"}
+
+    assert found(broker.SameExecutions(at_broker(fills=[])), said) == [
+        f"order {BROKER_ID} up to 10.000000000: the broker says nothing, the log 10.000000000 at 20.000000"
+    ]
+    assert found(broker.SameExecutions(at_broker(fills=[*at_broker().fills, more])), said) == [
+        f"order {BROKER_ID} up to 12: the broker says 2 at 20, the log nothing"
+    ]
+
+
+def test_an_execution_of_an_order_by_hand_is_nobodys_business_here() -> None:
+    by_hand = {"order_id": "theirs", "cum_qty": "5", "qty": "5", "price": "20"}
+
+    fills = [*at_broker().fills, by_hand]
+
+    assert found(broker.SameExecutions(at_broker(fills=fills)), [SUBMITTING, TRADE, fill()]) == []
+
+
+def test_books_that_differ_from_the_broker_are_found() -> None:
+    other = at_broker(positions={"AAPL": Decimal(9)}, cash=Decimal("-200.01"))
+
+    assert found(broker.SamePositions(other), [entry()]) == [
+        "AAPL: the books have 10.000000000000000, the broker 9",
+        "USD: the books have -200.000000000000000, the broker -200.01",
+    ]

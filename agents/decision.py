@@ -115,7 +115,7 @@ def _draft(agent: str, cause: Envelope, ordinal: int, record: Record) -> Draft:
 
     The end of an older run's order is what lets the next run go on: what is said of that one is the next run's.
     """
-    envelope = Envelope(
+    envelope = Envelope.model_construct(  # of values that are validated: ids of our own, and another envelope's
         event_id=event_id(cause.event_id, agent, ordinal),
         correlation_id=getattr(record, "run_id", None) or cause.correlation_id,
         causation_id=cause.event_id,

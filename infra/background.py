@@ -12,6 +12,7 @@ from pathlib import Path
 from infra.embedded.processes import ProcessIdentity, is_alive, stop
 
 STOP_TIMEOUT_S = 30.0
+BACKGROUND_FILE = "background.json"
 ORDER = ("workers", "simulator")
 """Stopped in this order: workers leave their groups while the broker still answers."""
 
@@ -24,7 +25,7 @@ class Background:
 
     @property
     def _file(self) -> Path:
-        return self.home / "background.json"
+        return self.home / BACKGROUND_FILE
 
     def remember(self, name: str, identity: ProcessIdentity, facts: Mapping[str, str]) -> None:
         """Note a process of ours and how to reach it."""

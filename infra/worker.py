@@ -9,10 +9,12 @@ from importlib import import_module
 
 from agents.declaration import Agent, Performer
 from infra.errors import TapeError
+from infra.gate_limits import require_limits
 from infra.kafka import admin
 from infra.runtime.app import TapeApp, run
 from infra.runtime.keeper import DecisionKeeper, Keeper, input_topics
 from infra.runtime.polling import GroupSettings
+from infra.runtime.recall import SnapshotSettings
 from infra.runtime.transactions import TransactionSettings
 from infra.settings import EndpointName, Settings
 from topics.partitioning import partition_of
@@ -58,6 +60,11 @@ def transaction_settings(settings: Settings) -> TransactionSettings:
     )
 
 
+def snapshot_settings(settings: Settings) -> SnapshotSettings:
+    """Return when agents write their states down, and whether what is written is read."""
+    return SnapshotSettings(settings.snapshot_every, from_zero=settings.recovery == "from-zero")
+
+
 def app_of(agent: Agent, settings: Settings) -> TapeApp:
     """Return the agent's Faust app, wired to the outside by the settings."""
     group = GroupSettings(
@@ -68,11 +75,13 @@ def app_of(agent: Agent, settings: Settings) -> TapeApp:
         settings.instance_id,
     )
 
+    # Before Faust runs: a refusal is a sentence then, and no traceback of a service that did not start.
+    performer = PERFORMERS[agent.name](settings) if agent.performs else None
+
     def new_keeper(loop: asyncio.AbstractEventLoop) -> Keeper:
         if agent.name == "projector":
             return _projection_keeper(settings, loop)
-        performer = PERFORMERS[agent.name](settings) if agent.performs else None
-        return DecisionKeeper(agent, transaction_settings(settings), loop, performer)
+        return DecisionKeeper(agent, transaction_settings(settings), loop, performer, snapshot_settings(settings))
 
     return TapeApp(group, input_topics(agent), new_keeper)
 
@@ -93,28 +102,22 @@ def _clock_performer(settings: Settings) -> Performer:
 
 def _broker_performer(settings: Settings) -> Performer:
     from agents.broker.performer import BrokerPerformer
-    from infra.alpaca.brokerage import AlpacaBrokerage
-    from infra.alpaca.settings import AlpacaSettings
+    from infra import halt_file
+    from infra.alpaca.connect import connected
     from infra.clock import clock_of
 
-    key_id, secret_key = settings.brokerage_key_id, settings.brokerage_secret_key
-    if key_id is None or secret_key is None or len(settings.account_ids) != 1:
+    if len(settings.account_ids) != 1:
         raise TapeError(
-            f"the broker agent needs a key pair and the one account it opens, was given {len(settings.account_ids)}",
-            where="TAPE_BROKERAGE_KEY_ID, TAPE_BROKERAGE_SECRET_KEY, TAPE_ACCOUNT_IDS",
+            f"the broker agent needs the one account that its keys open, was given {len(settings.account_ids)}",
+            where="TAPE_ACCOUNT_IDS",
+            next_command="export TAPE_ACCOUNT_IDS=<the account's name in the log>",
         )
-    alpaca = AlpacaSettings(
-        key_id=key_id,
-        secret_key=secret_key,
-        trading_url=settings.brokerage_url,
-        data_url=settings.brokerage_data_url,
-        stream_url=settings.brokerage_stream_url,
-        allow_plaintext=settings.brokerage_allow_plaintext,
-    )
     return BrokerPerformer(
-        {account: AlpacaBrokerage(alpaca) for account in settings.account_ids},
+        {settings.account_ids[0]: connected(settings).brokerage},
         now=clock_of(settings),
         partition_of_account=lambda account: partition_of(account, settings.partitions),
+        retry_wait_s=settings.brokerage_retry_wait_s,
+        halted=lambda: halt_file.halted(settings.halt_file),
     )
 
 
@@ -131,6 +134,8 @@ def main(name: str) -> None:
     try:
         settings = Settings.load(needs=NEEDS)
         admin.verify(settings.bootstrap_servers, settings.partitions)
+        if name == "gateway":
+            require_limits(settings)
         run(app_of(declared(name), settings))
     except TapeError as error:
         sys.exit(str(error))

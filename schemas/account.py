@@ -17,6 +17,9 @@ class OrderProgress(Value):
 
     client_order_id: str = Field(description="The order.")
     cum_qty: Quantity = Field(description="Executed quantity, shares.")
+    gross_trade_amt: Money = Field(
+        description="Sum of executed quantity times price, dollars, unsigned (FIX GrossTradeAmt 381)."
+    )
 
 
 class Position(Value):

@@ -66,6 +66,7 @@ class AcceptedPlan(Value):
     valid_until: Instant = Field(description="Its orders are not sent after this instant.")
     execution: ExecutionRules = Field(description="How its orders are sent.")
     cash_available: Money = Field(description="What buys may spend before anything is sold, dollars.")
+    is_leverage_allowed: bool = Field(description="Whether that is buying power, which new shorts use as buys do.")
     lines: tuple[LineUnderWay, ...] = Field(description="Lines with work to do, sorted by symbol and book.")
 
 
@@ -116,9 +117,15 @@ class LineOutcome(AccountRecord):
     threshold: Money | None = Field(description="The rule's threshold; null when it has none.")
     intended_value: Money = Field(description="What the line would have traded, dollars.")
     client_order_ids: tuple[str, ...] = Field(description="Its orders at the broker, in the order they ended.")
-    order_qty: Quantity = Field(description="Shares ordered at the broker.")
+    order_qty: Quantity = Field(
+        description="Shares ordered at the broker; what is sent again after a cancel counts once."
+    )
     cum_qty: Quantity = Field(description="Shares executed at the broker.")
+    gross_trade_amt: Money = Field(
+        description="Sum of executed quantity times price at the broker, dollars, unsigned (FIX GrossTradeAmt 381)."
+    )
     cross_quantity: Quantity = Field(description="Shares crossed inside the account.")
     reason: str = Field(
-        description="For a person: the broker's message, what superseded it, or why its plan was blocked; may be empty."
+        description="For a person: the broker's message, the refusal and its values, what superseded or blocked it; may"
+        " be empty."
     )

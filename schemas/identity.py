@@ -1,19 +1,30 @@
 """Who is who: every id is derived (uuid5) from what it stands for, the same after a crash, elsewhere, next year."""
 
 from datetime import UTC, datetime
-from uuid import UUID, uuid5
+from hashlib import sha1
+from uuid import UUID
 
 NAMESPACE = UUID("5f0c2b57-62f5-5d35-9a55-6a2d5f6f7a11")
 
 
+_VERSION_5 = 0x8000 << 48 | 5 << 76
+_KEPT = ~(0xC000 << 48 | 0xF000 << 64)
+
+
+def _uuid5(namespace: UUID, name: str) -> UUID:
+    """Return what `uuid.uuid5` returns, in less time: ids are half of what some decisions cost."""
+    digest = sha1(namespace.bytes + name.encode(), usedforsecurity=False).digest()
+    return UUID(int=int.from_bytes(digest[:16], "big") & _KEPT | _VERSION_5)
+
+
 def derived(*parts: object) -> UUID:
     """Return the uuid5 of the parts joined by '/'; the parts name the thing, most general first."""
-    return uuid5(NAMESPACE, "/".join(str(part) for part in parts))
+    return _uuid5(NAMESPACE, "/".join([str(part) for part in parts]))
 
 
 def event_id(cause_event_id: UUID, agent: str, ordinal: int) -> UUID:
     """Return the id of the `ordinal`-th event an agent publishes because of one cause."""
-    return uuid5(cause_event_id, f"{agent}/{ordinal}")
+    return _uuid5(cause_event_id, f"{agent}/{ordinal}")
 
 
 def place_id(topic: str, partition: int, offset: int) -> UUID:

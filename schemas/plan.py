@@ -61,6 +61,7 @@ class Rule(StrEnum):
     MAINTENANCE_BUFFER = "MAINTENANCE_BUFFER"
     TRADE_VALUE_MAX = "TRADE_VALUE_MAX"
     CAPITAL = "CAPITAL"
+    ORDER_FORM = "ORDER_FORM"
     REDUCING_FAILED = "REDUCING_FAILED"
     CASH_NOT_FREED = "CASH_NOT_FREED"
     PLAN_INVALID = "PLAN_INVALID"
@@ -153,7 +154,9 @@ class Plan(AccountRecord):
     rule: Rule | None = Field(description="The rule that blocked the whole plan; null when none did.")
     detail: str = Field(description="The values behind a block, for a person; else empty.")
     equity: Money = Field(description="Equity the weights were applied to, dollars.")
-    cash_available: Money = Field(description="Cash, or buying power with leverage, minus the reserve, dollars.")
+    cash_available: Money = Field(
+        description="Cash less what buys the shorts back, or buying power with leverage; minus the reserve, dollars."
+    )
     sells_expected: Money = Field(description="Notional of all planned sells, dollars.")
     buys_planned: Money = Field(description="Notional of all planned buys, dollars.")
     trade_value: Money = Field(description="Notional of all planned orders, dollars.")

@@ -39,12 +39,15 @@ def _rounded(value: Decimal) -> Decimal:
     return _quantized(value, 12)
 
 
+_UNITS = tuple(Decimal(1).scaleb(-digits) for digits in range(PRECISION + 1))
+
+
 def _quantized(value: Decimal, digits: int) -> Decimal:
     """Bring a value to `digits` decimals; ValueError when it is no number or has more digits than the schema holds."""
     if not value.is_finite():
         raise ValueError(f"expected a finite number, was {value}")
     try:
-        fitted = value.quantize(Decimal(1).scaleb(-digits), context=CONTEXT)
+        fitted = value.quantize(_UNITS[digits], context=CONTEXT)
     except InvalidOperation as error:  # an ArithmeticError, which pydantic would let through
         raise ValueError(_too_big(value, digits)) from error
     if fitted.adjusted() >= PRECISION - digits:

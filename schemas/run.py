@@ -157,11 +157,13 @@ class ExecutionRules(Value):
     )
     limit_offset: Weight = Field(
         description="Fraction of the price: LIMIT is placed so much worse for the account than the midpoint,"
-        " MARKETABLE_LIMIT so much worse than the far touch.",
+        " MARKETABLE_LIMIT so much worse than the far touch; 0 with MARKET.",
         ge=0,
         lt=1,
     )
-    is_extended_hours: bool = Field(description="Whether orders may be executed outside the regular session.")
+    is_extended_hours: bool = Field(
+        description="Whether orders may be executed outside the regular session: with a limit and in whole shares only."
+    )
     steps_max: int = Field(
         description="How many orders one leg of a line may have: what a cancel from outside left is sent again.", ge=1
     )
@@ -220,6 +222,7 @@ class RunRefusal(StrEnum):
     NOT_A_SESSION = "NOT_A_SESSION"
     DEADLINE_MISSING = "DEADLINE_MISSING"
     DEADLINE_BEFORE_AS_OF = "DEADLINE_BEFORE_AS_OF"
+    EXECUTION_NOT_POSSIBLE = "EXECUTION_NOT_POSSIBLE"
 
 
 class RunTerms(Value):

@@ -22,12 +22,15 @@ class AgentSnapshot(Record):
 
     agent: str = Field(description="The agent.", min_length=1)
     partition_number: int = Field(description="The partition whose state it is.", ge=0)
+    slot: int = Field(description="0: the latest one, which the next replaces; else the seq of one that stays.", ge=0)
     chunk: int = Field(description="Which part of the state this is, from 0.", ge=0)
     chunks: int = Field(description="How many parts there are.", gt=0)
-    form: str = Field(description="Hash of the state's form: a state of another form is not read.")
-    seq: int = Field(description="The last decision it covers.", ge=0)
+    form: str = Field(description="Hash of the code it follows from: that of another form is not read.")
+    seq: int = Field(description="The last decision it covers.", gt=0)
     prev: str = Field(description="Hash of that decision: what the next one names as prev.")
     inputs: tuple[TopicPosition, ...] = Field(description="Positions of the inputs after it, sorted.")
-    covered: tuple[TopicPosition, ...] = Field(description="Positions of the agent's own topics after it, sorted.")
+    covered: tuple[TopicPosition, ...] = Field(
+        description="Positions of the agent's own topics, sorted: no record of a later decision lies before them."
+    )
     state_sha256: str = Field(description="Hash of the whole state, all parts joined.")
-    state: bytes = Field(description="This part of the state.")
+    state: bytes = Field(description="This part of the state, compressed.")

@@ -49,9 +49,10 @@ SAME_AS_EMBEDDED = (
 
 
 def environment(service: str) -> dict[str, str]:
-    """Return the variables a service is given, with the defaults of what may be set outside."""
+    """Return the variables a service is given: what may be set outside by its default, what must be as a word."""
     given = SERVICES[service].get("environment", {})
-    return {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value)) for name, value in given.items()}
+    may = {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value)) for name, value in given.items()}
+    return {name: re.sub(r"\$\{\w+:\?[^}]*\}", "word", value) for name, value in may.items()}
 
 
 def locked(artifact: str) -> str:

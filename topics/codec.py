@@ -108,6 +108,12 @@ def decode(incoming: Incoming) -> Event:
     return _event(topic, _body(topic, value, writer, schema_id))
 
 
+def is_sealed(incoming: Incoming) -> bool:
+    """Say whether a record is what its own hash says."""
+    said = header_or_none(incoming.headers, "sha256")
+    return said == record_hash(incoming.key, incoming.value, incoming.headers)
+
+
 def decode_value(topic: Topic, value: bytes) -> Event:
     """Return the record of framed bytes we have just written; no hash is asked for."""
     framed, schema_id = _framed(value)

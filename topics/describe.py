@@ -76,11 +76,15 @@ def partition_rule(topic: Topic) -> str:
     """Return which partition a record lies in, in words."""
     if topic.partitioned_by == "origin_partition":
         return "origin_partition modulo the partition count: where the unreadable record was found"
+    if topic.partitioned_by == "partition_number":
+        return "partition_number modulo the partition count: beside what it was made from"
     return f"{topic.partitioned_by}: murmur2 of its UTF-8, as Kafka's Java clients, modulo the partition count"
 
 
 def policy_rule(topic: Topic) -> str:
     """Return how long records are kept, in words."""
+    if topic.is_cache:
+        return "compact: the last record of each key stays; a cache, made again from the log when it is lost"
     if topic.policy is Policy.COMPACT:
         return "compact: the last record of each key stays; a key is written once"
     return "keep: every record, for ever"

@@ -34,7 +34,11 @@ DEAD_LETTER_BYTES_MAX = 9 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic: `key` and `partitioned_by` are fields of its record, `key` parts are joined by '+'."""
+    """One topic: `key` and `partitioned_by` are fields of its record, `key` parts are joined by '+'.
+
+    A cache follows from the other topics and may be thrown away: its keys are written again and again, no decision
+    reads it, and no replay compares it.
+    """
 
     record: type[Record]
     key: tuple[str, ...]
@@ -42,6 +46,7 @@ class Topic:
     producer: str
     consumers: tuple[str, ...]
     policy: Policy = Policy.KEEP
+    is_cache: bool = False
 
     @property
     def name(self) -> str:
@@ -92,11 +97,12 @@ TOPICS: tuple[Topic, ...] = (
     _account(LedgerEntry, "entry_id", "ledger"),
     Topic(
         AgentSnapshot,
-        ("agent", "partition_number", "chunk"),
+        ("agent", "partition_number", "slot", "chunk"),
         "partition_number",
         "any agent",
-        (),
+        ("any agent",),
         Policy.COMPACT,
+        is_cache=True,
     ),
     Topic(DeadLetter, ("origin_topic",), "origin_partition", "any agent", ("projector",)),
 )
@@ -111,5 +117,5 @@ def read_by(agent: str) -> tuple[Topic, ...]:
 
 
 def written_by(agent: str) -> tuple[Topic, ...]:
-    """Return the topics an agent writes, dead letters included, in the table's order."""
-    return tuple(topic for topic in TOPICS if topic.producer in (agent, "any agent"))
+    """Return the topics an agent's decisions go to, dead letters included, in the table's order."""
+    return tuple(topic for topic in TOPICS if topic.producer in (agent, "any agent") and not topic.is_cache)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -109,17 +110,21 @@ def parse_positions(text: str) -> dict[Partition, int]:
 
 def record_hash(key: bytes | None, value: bytes | None, headers: Headers) -> str:
     """Return the sha256 over key, value and every header but `sha256` itself, each with its length in front."""
-    digest = hashlib.sha256()
-    for part in (key, value, *_flat(headers)):
-        digest.update(b"-" if part is None else len(part).to_bytes(4, "big") + part)
-    return digest.hexdigest()
-
-
-def _flat(headers: Headers) -> Iterable[bytes]:
-    for name, value in headers:
+    parts = [_sized(key), _sized(value)]
+    for name, said in headers:
         if name != "sha256":
-            yield name.encode()
-            yield value
+            parts += (_sized_name(name), len(said).to_bytes(4, "big"), said)
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def _sized(part: bytes | None) -> bytes:
+    return b"-" if part is None else len(part).to_bytes(4, "big") + part
+
+
+@lru_cache(maxsize=256)
+def _sized_name(name: str) -> bytes:
+    """Return a header's name as it is hashed; the same dozen names come with every record."""
+    return _sized(name.encode())
 
 
 def header_block(headers: Headers) -> bytes:

@@ -56,6 +56,18 @@ class NoBrokerage:
         """Read nothing."""
         return self._silence
 
+    def clock(self) -> Reply:
+        """Read nothing."""
+        return self._silence
+
+    def suspend_trade(self, suspended: bool) -> Reply:  # noqa: ARG002
+        """Change nothing."""
+        return self._silence
+
+    def cancel_all(self) -> Reply:
+        """Cancel nothing."""
+        return self._silence
+
     def listen(self, on_message: Callable[[str], None], on_gap: Callable[[str], None]) -> Subscription:  # noqa: ARG002
         """Say at once that nothing is heard."""
         on_gap(f"lost: {self._silence.error}")

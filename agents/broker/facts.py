@@ -11,12 +11,13 @@ from datetime import datetime
 from uuid import UUID
 
 from agents.broker.ports import Reply
-from agents.broker.reading import Row, fields_of, instant, part, text
+from agents.broker.raw import Row
+from agents.broker.reading import fields_of, instant, part, text
 from agents.decider import Message
 from agents.declaration import Fact
 from schemas.account import AccountActivity, AccountSnapshot, Activity
 from schemas.identity import derived
-from schemas.order import BrokerReport, ReportKind, ReportRequest
+from schemas.order import BrokerReport, OrderEvent, ReportKind, ReportRequest
 from schemas.record import Envelope
 
 
@@ -82,6 +83,17 @@ def read(subject: Subject, request: ReportRequest, reply: Reply, asking: Asking)
     """Return what a read brought, or the silence after it."""
     kind = ReportKind.SILENCE if reply.http_status is None else ReportKind.READ
     return _asked(subject, kind, request, reply, asking, subject.origin.attempt)
+
+
+def checked(event: OrderEvent, reply: Reply, asking: Asking) -> Fact:
+    """Return what was read for the gate before an order is sent."""
+    origin = Origin(event.order.run_id, asking.cause)
+    return read(Subject(event.account_id, event.client_order_id, origin), ReportRequest.CHECK, reply, asking)
+
+
+def account_read(account_id: str, reply: Reply, asking: Asking) -> Fact:
+    """Return what was said of the account itself, and of no order."""
+    return read(Subject(account_id, "", Origin()), ReportRequest.ACCOUNT, reply, asking)
 
 
 def fills_read(subject: Subject, rows: Sequence[Row], asking: Asking) -> Fact:

@@ -14,9 +14,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from agents.broker.facts import ACTIVITY_TIMES, Origin, Subject
-from agents.broker.reading import Fields, OrderShown, Row, fields_of, instant, number, order_of, part, rows_of, text
+from agents.broker.raw import Fields, Row, rows_of
+from agents.broker.reading import OrderShown, fields_of, instant, number, order_of, part, positions_of, text
 from agents.declaration import Fact
-from schemas.account import AccountActivity, AccountSnapshot, OrderProgress
+from schemas.account import AccountActivity, AccountSnapshot, OrderProgress, Position, SnapshotStatus
 from schemas.order import NOT_SENT, BrokerReport, ReportKind, ReportRequest
 from schemas.record import Envelope, Record
 
@@ -28,13 +29,17 @@ FOLLOWED_FOR = timedelta(days=7)
 
 ZERO = Decimal(0)
 
+ASKED_WHETHER = frozenset({ReportRequest.SUBMIT, ReportRequest.ORDER})
+"""Requests whose answer says whether the broker has the order."""
+
 
 @dataclass
 class OrderMemory:
     """What was said about one order.
 
     `words` is what an order's text said last (status, filled quantity, day), None when nothing is known; the day lets a
-    poll repeat once a day what has not changed. `executed` is the end of the unbroken row of executions.
+    poll repeat once a day what has not changed. `executed` is the end of the unbroken row of executions. While the last
+    word is that there was no answer, or that the order was not found, it `is_unanswered`.
     """
 
     client_order_id: str
@@ -43,6 +48,7 @@ class OrderMemory:
     words: tuple[str, Decimal, str] | None = None
     executed: Decimal = ZERO
     is_over: bool = False
+    is_unanswered: bool = False
     heard_at: datetime | None = None
 
 
@@ -52,7 +58,8 @@ class AccountMemory:
 
     `names` are the client order ids of orders by the broker's ids, as reports say them; `asked` those that were asked
     for, or said with an activity, empty when the broker has no such order any more. `told` are the client order ids of
-    orders that our log has told of.
+    orders that our log has told of. `quoted` are the symbols of the last snapshot that have quotes, `positions` what
+    was said last of the account's positions.
     """
 
     account_id: str
@@ -64,6 +71,8 @@ class AccountMemory:
     streamed: set[UUID] = field(default_factory=set)
     activities: set[str] = field(default_factory=set)
     latest_activity: datetime | None = None
+    quoted: tuple[str, ...] = ()
+    positions: tuple[Position, ...] = ()
 
     def order(self, client_order_id: str) -> OrderMemory:
         """Return what is known of an order, nothing for a new one."""
@@ -105,6 +114,11 @@ class AccountMemory:
             if not order.is_over and order.heard_at is not None and now - order.heard_at < FOLLOWED_FOR
         )
 
+    def unanswered(self) -> tuple[str, ...]:
+        """Return the orders that the broker may have or not, as far as the published facts say, sorted."""
+        orders = sorted(self.orders.items())
+        return tuple(name for name, order in orders if order.is_unanswered and not order.is_over)
+
     def activities_after(self) -> datetime | None:
         """Return from when on activities have to be read; by the broker's times, not by our clock."""
         return None if self.latest_activity is None else self.latest_activity - ACTIVITY_OVERLAP
@@ -123,7 +137,11 @@ class AccountMemory:
                 if record.client_order_id is not None:
                     self.asked[text(fields, "order_id")] = record.client_order_id
             case AccountSnapshot():
-                self.tell(record.content.ended_orders)
+                self._note_snapshot(record)
+            case BrokerReport(request=ReportRequest.CHECK):
+                pass  # nothing was sent yet
+            case BrokerReport(request=ReportRequest.ACCOUNT, http_status=200):
+                self.positions = positions_of(record.body)
             case BrokerReport() if record.client_order_id:
                 self._note_report(envelope, record)
             case _:
@@ -135,6 +153,15 @@ class AccountMemory:
             at = instant(fields, *ACTIVITY_TIMES)
             if at is not None and (self.latest_activity is None or at > self.latest_activity):
                 self.latest_activity = at
+
+    def _note_snapshot(self, snapshot: AccountSnapshot) -> None:
+        """A snapshot is of a cleared run: whatever was sent before it has ended."""
+        self.tell(snapshot.content.ended_orders)
+        for order in self.orders.values():
+            order.is_unanswered = False
+        if snapshot.status is SnapshotStatus.READ:
+            self.quoted = tuple(each.symbol for each in snapshot.content.quotes)
+            self.positions = snapshot.content.positions
 
     def _note_report(self, envelope: Envelope, report: BrokerReport) -> None:
         order = self.order(report.client_order_id)
@@ -152,7 +179,9 @@ class AccountMemory:
                 _executed(order, _by_cum_qty(report.body))
             case (ReportKind.SILENCE, _) | (_, ReportRequest.CANCEL):
                 order.words = None  # whatever the next poll reads is news: a cancellation may have had no effect
+                order.is_unanswered = order.is_unanswered or report.request in ASKED_WHETHER
             case _, ReportRequest.SUBMIT | ReportRequest.ORDER:
+                order.is_unanswered = True
                 self._show(order, report, order_of(fields_of(report.body)))
                 order.is_over = order.is_over or _is_refused(report)
             case _:
@@ -161,6 +190,7 @@ class AccountMemory:
     def _show(self, order: OrderMemory, report: BrokerReport, shown: OrderShown | None) -> None:
         order.words = words_of(report.http_status, shown, report.received_at)
         if shown is not None:
+            order.is_unanswered = False
             order.broker_order_id = shown.broker_order_id
             self.names[shown.broker_order_id] = order.client_order_id
             order.is_over = order.is_over or (shown.is_over and shown.filled_qty <= order.executed)

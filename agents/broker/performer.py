@@ -1,8 +1,9 @@
 """The broker agent's hands: carries orders to the brokerage, reads for the log, and reports word for word.
 
-It decides nothing about trading. The three things it looks at by itself only make sure that a report is true:
+It decides nothing about trading. What it looks at by itself makes sure that a report is true, and stops an order that
+the log let pass when this process knows better, right before it is sent:
 
-- `valid_until`, against the clock, right before an order is sent: the way through the log may have taken long;
+- whether the account is followed (`agents.broker.sync`), `valid_until` against the clock, and the halt of this machine;
 - whether an order that is kept back or refused exists all the same, because a process may have died right after sending
   it, and the very same event is then performed again;
 - how long to wait before a repeated attempt.
@@ -11,25 +12,27 @@ Doing anything twice is harmless: the brokerage takes a client order id once, an
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from agents.broker import facts
 from agents.broker.absent import NoBrokerage
+from agents.broker.check import CheckReader
 from agents.broker.facts import Origin, Subject
-from agents.broker.memory import AccountMemory, executions_of, is_refusal
-from agents.broker.ports import Brokerage, NewOrder, Reply
-from agents.broker.reading import fields_of, instant, order_of, rows_of
+from agents.broker.memory import AccountMemory, is_refusal
+from agents.broker.order_read import order_as_read
+from agents.broker.poll import activity_news
+from agents.broker.ports import UNAUTHORIZED, Brokerage, NewOrder, Reply
+from agents.broker.reading import fields_of, order_of
 from agents.broker.snapshot import AccountReader
-from agents.broker.watch import AccountWatch, activity_news
+from agents.broker.sync import SYNC_PATIENCE_S
+from agents.broker.watch import AccountWatch
 from agents.decider import Message
 from agents.declaration import Fact
 from schemas.execution import Execution, ExecutionStatus
-from schemas.order import NOT_SENT, TERMINAL, ExecType, OrderEvent, ReportRequest
+from schemas.order import NOT_SENT, TERMINAL, ExecType, OrderEvent, OrderTerms, OrdStatus, ReportRequest
 from schemas.record import Envelope, Record
-
-#: Clocks of two machines of one brokerage may differ; `after` is strict.
-CLOCKS_DIFFER = timedelta(seconds=1)
 
 
 class BrokerPerformer:
@@ -43,11 +46,16 @@ class BrokerPerformer:
         poll_interval_s: float = 60.0,
         retry_wait_s: float = 0.5,
         quote_source: str = "broker",
+        halted: Callable[[], str | None] = lambda: None,
+        seconds: Callable[[], float] = time.monotonic,
+        sync_patience_s: float = SYNC_PATIENCE_S,
     ) -> None:
         """Prepare; nothing is connected before `take_over`.
 
-        `now` is the clock of `received_at`, `taken_at` and `valid_until`. A repeated attempt waits `retry_wait_s`, and
-        twice as long each time. `quote_source` is what quotes are said to come from.
+        `now` is the clock of `received_at`, `read_at`, `taken_at` and `valid_until`, `seconds` one that only goes
+        forward. A repeated attempt waits `retry_wait_s`, and twice as long each time. `quote_source` is what quotes are
+        said to come from. `halted` says why this machine sends no orders, None while it does; it is asked before each.
+        An order waits `sync_patience_s` for the stream and the poll after it.
         """
         self._brokerages = dict(brokerages)
         self._now = now
@@ -55,6 +63,10 @@ class BrokerPerformer:
         self._poll_interval_s = poll_interval_s
         self._retry_wait_s = retry_wait_s
         self._quote_source = quote_source
+        self._halted = halted
+        self._seconds = seconds
+        self._sync_patience_s = sync_patience_s
+        self._checks: dict[str, CheckReader] = {}
         self._memories: dict[str, AccountMemory] = {}
         self._watches: dict[str, AccountWatch] = {}
 
@@ -68,8 +80,12 @@ class BrokerPerformer:
             for envelope, record in published:
                 if getattr(record, "account_id", None) == account_id:
                     memory.note(envelope, record)
-            watch = AccountWatch(self._brokerages[account_id], memory, publish, self._now, self._poll_interval_s)
+            brokerage = self._brokerages[account_id]
+            watch = AccountWatch(
+                brokerage, memory, publish, self._now, self._poll_interval_s, self._seconds, self._sync_patience_s
+            )
             self._memories[account_id], self._watches[account_id] = memory, watch
+            self._checks.pop(account_id, None)
             watch.start()
 
     def release(self, partition: int) -> None:
@@ -84,19 +100,41 @@ class BrokerPerformer:
         match message.record:
             case Execution(status=ExecutionStatus.CLEARED) as cleared:
                 return self._noted(cleared.account_id, self._snapshot(cleared, message))
-            case OrderEvent(exec_type=ExecType.SUBMITTING) as event:
-                return self._noted(event.account_id, self._submit(event, message))
-            case OrderEvent(exec_type=ExecType.CANCELING) as event:
-                return self._noted(event.account_id, self._cancel(event, message))
-            case OrderEvent(exec_type=ExecType.QUERYING) as event:
-                return self._noted(event.account_id, self._query(event, message))
-            case OrderEvent(ord_status=status) as event if status in TERMINAL:
-                memory = self._memory(event.account_id)
-                with memory.lock:
-                    memory.ended(event.client_order_id)
-                return ()
+            case OrderEvent() as event:
+                self._note_status(event)
+                return self._noted(event.account_id, self._act_on(event, message))
             case _:
                 return ()
+
+    def _act_on(self, event: OrderEvent, message: Message) -> Sequence[Fact]:
+        match event.exec_type:
+            case ExecType.CHECKING:
+                return self._check(event, message)
+            case ExecType.SUBMITTING:
+                return self._submit(event, message)
+            case ExecType.CANCELING:
+                return self._cancel(event, message)
+            case ExecType.QUERYING:
+                shown = self._brokerage(event.account_id).order_by_client_id(event.client_order_id)
+                return self._read_order(event, message, shown)
+            case _:
+                return ()
+
+    def _note_status(self, event: OrderEvent) -> None:
+        memory, watch = self._memory(event.account_id), self._watches.get(event.account_id)
+        if event.ord_status in TERMINAL:
+            with memory.lock:
+                memory.ended(event.client_order_id)
+        if watch is not None:
+            watch.stands(event.client_order_id, is_unknown=event.ord_status is OrdStatus.UNKNOWN)
+
+    def _check(self, event: OrderEvent, message: Message) -> Sequence[Fact]:
+        account_id = event.account_id
+        memory = self._memory(account_id)
+        with memory.lock:
+            quoted = memory.quoted
+        reply = self._check_reader(account_id).check(event.order.symbol, quoted)
+        return (facts.checked(event, reply, facts.asked_by(message, self._now())),)
 
     def _submit(self, event: OrderEvent, message: Message) -> Sequence[Fact]:
         order, attempt = event.order, event.attempt
@@ -106,24 +144,30 @@ class BrokerPerformer:
         subject = self._subject(event)
         if attempt > 1:
             self._pause(event.account_id, self._retry_wait_s * 2 ** (attempt - 2))
-        now = self._now()
-        if now >= order.valid_until:
-            why = f"{NOT_SENT} EXPIRED valid until {order.valid_until.isoformat()}, was {now.isoformat()}"
-            return self._unless_it_exists(event, message, Reply(None, "", why))
-        new_order = NewOrder(
-            client_order_id=event.client_order_id,
-            symbol=order.symbol,
-            side=order.side.value,
-            order_qty=order.order_qty,
-            ord_type=order.ord_type.value,
-            limit_price=None,
-            time_in_force=order.time_in_force.value,
-        )
-        reply = brokerage.submit(new_order)
+        why = self._kept_back(event)
+        if why:
+            return self._unless_it_exists(event, message, Reply(None, "", f"{NOT_SENT} {why}"))
+        reply = brokerage.submit(_new_order(event.client_order_id, order))
         if is_refusal(reply.http_status):
             return self._unless_it_exists(event, message, reply)
         asking = facts.asked_by(message, self._now())
         return (facts.answer(subject, ReportRequest.SUBMIT, reply, asking, attempt),)
+
+    def _kept_back(self, event: OrderEvent) -> str:
+        """Return why an order is not sent now, empty when it is; waiting for the stream comes before the clock."""
+        if missing := self._not_in_sync(event.account_id):
+            return f"NOT_IN_SYNC {missing}"
+        now, valid_until = self._now(), event.order.valid_until
+        if now >= valid_until:
+            return f"EXPIRED valid until {valid_until.isoformat()}, was {now.isoformat()}"
+        reason = self._halted()
+        return "" if reason is None else f"HALTED {reason}"
+
+    def _not_in_sync(self, account_id: str) -> str:
+        if account_id not in self._brokerages:
+            return ""  # nothing is sent without a brokerage, and its silence says why
+        watch = self._watches.get(account_id)
+        return "this process follows the account no more" if watch is None else watch.missing()
 
     def _unless_it_exists(self, event: OrderEvent, message: Message, no: Reply) -> Sequence[Fact]:
         """Return `no` (kept back, or refused) as the answer, but only if the brokerage does not have the order."""
@@ -135,7 +179,9 @@ class BrokerPerformer:
         if shown.http_status != 404:
             why = no.error or f"refused with HTTP {no.http_status} {no.body}"
             unsure = Reply(None, "", f"{why}; whether it exists all the same cannot be read: {_problem(shown)}")
-            return (facts.silence(subject, ReportRequest.SUBMIT, unsure, asking, attempt),)
+            silence = facts.silence(subject, ReportRequest.SUBMIT, unsure, asking, attempt)
+            refused = [each for each in (no, shown) if each.http_status == UNAUTHORIZED][:1]
+            return (silence, *(facts.account_read(event.account_id, each, asking) for each in refused))
         if no.http_status is None:
             return (facts.kept_back(subject, no.error or NOT_SENT, asking, attempt),)
         return (facts.answer(subject, ReportRequest.SUBMIT, no, asking, attempt),)
@@ -154,23 +200,9 @@ class BrokerPerformer:
         asking = facts.asked_by(message, self._now())
         return (facts.answer(self._subject(event), ReportRequest.CANCEL, reply, asking, event.attempt),)
 
-    def _query(self, event: OrderEvent, message: Message) -> Sequence[Fact]:
-        shown = self._brokerage(event.account_id).order_by_client_id(event.client_order_id)
-        return self._read_order(event, message, shown)
-
     def _read_order(self, event: OrderEvent, message: Message, shown: Reply) -> Sequence[Fact]:
-        """Return the order as it was read, and before it its executions; read later, they miss none the order knows."""
-        subject, brokerage = self._subject(event), self._brokerage(event.account_id)
-        fields = fields_of(shown.body) if shown.http_status == 200 else {}
-        found = order_of(fields)
-        said: list[Fact] = []
-        if found is not None:
-            sent_at = instant(fields, "submitted_at", "created_at")
-            reply = brokerage.fill_activities(None if sent_at is None else sent_at - CLOCKS_DIFFER)
-            asking = facts.asked_by(message, self._now())
-            said.append(_own_fills(subject, reply, found.broker_order_id, asking))
-        asking = facts.asked_by(message, self._now())
-        return (*said, facts.read(subject, ReportRequest.ORDER, shown, asking))
+        brokerage = self._brokerage(event.account_id)
+        return order_as_read(self._subject(event), brokerage, shown, lambda: facts.asked_by(message, self._now()))
 
     def _snapshot(self, cleared: Execution, message: Message) -> Sequence[Fact]:
         """Return what happened in the account, each a record of its own, and then the account with all of it."""
@@ -204,6 +236,14 @@ class BrokerPerformer:
     def _brokerage(self, account_id: str) -> Brokerage:
         return self._brokerages.get(account_id) or NoBrokerage(account_id)
 
+    def _check_reader(self, account_id: str) -> CheckReader:
+        if account_id not in self._checks:
+            brokerage = self._brokerage(account_id)
+            self._checks[account_id] = CheckReader(
+                brokerage, self._now, self._seconds, lambda: self._pause(account_id, self._retry_wait_s)
+            )
+        return self._checks[account_id]
+
     def _subject(self, event: OrderEvent) -> Subject:
         memory = self._memory(event.account_id)
         with memory.lock:
@@ -217,15 +257,17 @@ class BrokerPerformer:
             watch.pause(seconds)
 
 
-def _own_fills(subject: Subject, reply: Reply, broker_order_id: str, asking: facts.Asking) -> Fact:
-    """Return the order's own executions of a listing; a listing that cannot be read is passed on as it is."""
-    try:
-        rows = rows_of(reply.body) if reply.http_status == 200 else None
-    except ValueError:
-        rows = None
-    if rows is None:
-        return facts.read(subject, ReportRequest.FILLS, reply, asking)
-    return facts.fills_read(subject, executions_of(rows, broker_order_id), asking)
+def _new_order(client_order_id: str, order: OrderTerms) -> NewOrder:
+    return NewOrder(
+        client_order_id=client_order_id,
+        symbol=order.symbol,
+        side=order.side.value,
+        order_qty=order.order_qty,
+        ord_type=order.ord_type.value,
+        limit_price=order.limit_price,
+        time_in_force=order.time_in_force.value,
+        extended_hours=order.is_extended_hours,
+    )
 
 
 def _problem(reply: Reply) -> str:

@@ -14,6 +14,12 @@ OrdType = Literal["MARKET", "LIMIT"]
 TimeInForce = Literal["DAY", "GTC", "OPG", "CLS", "IOC", "FOK"]
 OrderStatusFilter = Literal["open", "closed", "all"]
 
+UNAUTHORIZED = 401
+"""What a request is answered with whose keys are wrong, or of the other environment: every later one will be, too."""
+
+RATE_LIMITED = 429
+"""What a request is answered with that came too soon: it had no effect."""
+
 LISTENING = "listening"
 """What `on_gap` is told when the brokerage has confirmed that it is sending again."""
 
@@ -28,6 +34,9 @@ class Reply:
     `http_status` is None when there is no answer to act on: timeout, reset, cut short, a success that cannot be read.
     Whether the request had an effect is then unknown. `body` is the text as received, possibly empty; `error` is the
     reason for the silence, None when the brokerage answered.
+
+    RATE_LIMITED with an `error` was not sent at all, because the brokerage would have refused it: `body` is then that
+    of the last request it did refuse, if any.
     """
 
     http_status: int | None
@@ -46,6 +55,7 @@ class NewOrder:
     ord_type: OrdType
     limit_price: Decimal | None
     time_in_force: TimeInForce
+    extended_hours: bool = False
 
 
 class Subscription(Protocol):
@@ -108,6 +118,18 @@ class Brokerage(Protocol):
 
     def asset(self, symbol: str) -> Reply:
         """Read what a symbol is and whether it can be traded; body: the asset; 404: there is none."""
+        ...
+
+    def clock(self) -> Reply:
+        """Read the brokerage's time and the next session; body: `timestamp`, `is_open`, `next_open`, `next_close`."""
+        ...
+
+    def suspend_trade(self, suspended: bool) -> Reply:
+        """Let the brokerage refuse every new order of the account, or take them again; body: the configuration."""
+        ...
+
+    def cancel_all(self) -> Reply:
+        """Ask to cancel every open order, whoever placed it; body: one row with `id` and `status` for each."""
         ...
 
     def listen(self, on_message: Callable[[str], None], on_gap: Callable[[str], None]) -> Subscription:

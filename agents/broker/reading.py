@@ -5,28 +5,18 @@ order is meant and whether anything is new. What reports mean is read by the gat
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from agents.broker.ports import Reply
+from agents.broker.raw import Fields, rows_of
 from schemas.account import Position
 from schemas.market import Quote
 from schemas.quantities import CONTEXT, at_scale
 
 MONEY_DIGITS = 15
 MONEY_UNIT = Decimal(1).scaleb(-MONEY_DIGITS)
-
-Fields = Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One object of a JSON array: its fields, and its text as received."""
-
-    fields: Fields
-    text: str
 
 
 @dataclass(frozen=True)
@@ -119,30 +109,6 @@ def order_of(fields: Fields) -> OrderShown | None:
     return shown if shown.broker_order_id and shown.status and filled_qty is not None else None
 
 
-def rows_of(body: str) -> tuple[Row, ...]:
-    """Return the objects of a JSON array; raises ValueError for anything else."""
-    decoder = json.JSONDecoder(parse_float=Decimal)
-    rows: list[Row] = []
-    at = _skip(body, 0)
-    try:
-        if body[at] != "[":
-            raise ValueError(f"expected a JSON array, was {body[:50]!r}")
-        at = _skip(body, at + 1)
-        while body[at] != "]":
-            value, end = decoder.raw_decode(body, at)
-            if not isinstance(value, dict):
-                raise ValueError(f"expected an array of objects, has {type(value).__name__}")
-            rows.append(Row(value, body[at:end]))
-            at = _skip(body, end)
-            if body[at] == ",":
-                at = _skip(body, at + 1)
-            elif body[at] != "]":
-                raise ValueError(f"expected ',' or ']' at {at}, was {body[at]!r}")
-    except (IndexError, ArithmeticError, RecursionError) as error:
-        raise ValueError(f"a JSON array of {len(body)} characters is cut short or cannot be read") from error
-    return tuple(rows)
-
-
 def account_of(body: str) -> AccountShown:
     """Return cash, exact, and what is valued, rounded to the schema's scale; raises ValueError."""
     fields = fields_of(body)
@@ -218,9 +184,3 @@ def _money(name: str, value: Decimal) -> Decimal:
         return at_scale(MONEY_DIGITS)(value)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
-
-
-def _skip(body: str, at: int) -> int:
-    while at < len(body) and body[at] in " \t\r\n":
-        at += 1
-    return at

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from agents.broker.memory import AccountMemory
 from agents.broker.ports import Brokerage, Reply
-from agents.broker.reading import AccountShown, Row, account_of, positions_of, quotes_of, rows_of, text, untradable
+from agents.broker.raw import Row, rows_of
+from agents.broker.reading import AccountShown, account_of, positions_of, quotes_of, text, untradable
 from agents.broker.strangers import ASKED_MAX, GONE, NOT_FOUND, activities_of, listed, name_of, unknown_orders
 from schemas.account import (
     AccountSnapshot,

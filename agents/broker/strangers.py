@@ -16,7 +16,8 @@ from datetime import datetime, timedelta
 from agents.broker.facts import ACTIVITY_TIMES
 from agents.broker.memory import ACTIVITY_OVERLAP, AccountMemory
 from agents.broker.ports import Brokerage, Reply
-from agents.broker.reading import Row, fields_of, instant, order_of, rows_of, text
+from agents.broker.raw import Row, rows_of
+from agents.broker.reading import fields_of, instant, order_of, text
 from schemas.account import Activity
 from schemas.client_order_id import parsed
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from uuid import UUID
 
-from agents.executor.lines import CROSS_LEG, INCREASING_LEG, REDUCING_LEG, legs_of
+from agents.executor.lines import CROSS_LEG, INCREASING_LEG, REDUCING_LEG, LegPart
 from schemas.client_order_id import OWNER_LENGTH_MAX, client_order_id, escaped
 from schemas.execution import AcceptedPlan, LineUnderWay
 from schemas.identity import intent_id
@@ -26,13 +26,13 @@ PHASES = {CROSS_LEG: Phase.CROSSES, REDUCING_LEG: Phase.REDUCING, INCREASING_LEG
 def cross(place: tuple[str, UUID, UUID], plan: AcceptedPlan, line: LineUnderWay) -> OrderIntent:
     """Return the intent that crosses a line inside the account; `place` is account, plan and run."""
     wishes = tuple((each.strategy_id, each.crossed) for each in line.parts)
-    return _intent(place, plan, line, CROSS_LEG, wishes)
+    return _intent(place, plan, line, LegPart(CROSS_LEG, 1, line.cross_qty), wishes)
 
 
-def order(place: tuple[str, UUID, UUID], plan: AcceptedPlan, line: LineUnderWay, leg: int) -> OrderIntent:
-    """Return the intent that sends a leg of a line to the broker; each leg carries the wishes of the whole line."""
+def order(place: tuple[str, UUID, UUID], plan: AcceptedPlan, line: LineUnderWay, part: LegPart) -> OrderIntent:
+    """Return the intent that sends a part of a line to the broker; each carries the wishes of the whole line."""
     wishes = tuple((each.strategy_id, each.ordered) for each in line.parts)
-    return _intent(place, plan, line, leg, wishes)
+    return _intent(place, plan, line, part, wishes)
 
 
 def cancel(account_id: str, order_id: str, terms: OrderTerms) -> OrderIntent:
@@ -44,13 +44,13 @@ def _intent(
     place: tuple[str, UUID, UUID],
     plan: AcceptedPlan,
     line: LineUnderWay,
-    leg: int,
+    part: LegPart,
     wishes: tuple[tuple[str, Decimal], ...],
 ) -> OrderIntent:
     account_id, plan_id, run_id = place
-    is_cross = leg == CROSS_LEG
+    is_cross = part.leg == CROSS_LEG
     side = Side.BUY if is_cross or line.side is None else line.side
-    identity = intent_id(plan_id, line.book, line.symbol, leg, 1)
+    identity = intent_id(plan_id, line.book, line.symbol, part.leg, part.step)
     owned = {each.strategy_id: each for each in line.parts}
     contributions = tuple(
         OrderContribution(
@@ -70,16 +70,16 @@ def _intent(
         book=line.book,
         symbol=line.symbol,
         side=side,
-        order_qty=dict(legs_of(line))[leg],
+        order_qty=part.order_qty,
         line_qty=line.order_qty,
         ord_type=OrdType.MARKET if is_cross or line.limit_price is None else OrdType.LIMIT,
         limit_price=None if is_cross else line.limit_price,
         is_extended_hours=plan.execution.is_extended_hours and not is_cross,
         time_in_force=TimeInForce.DAY,
         venue=Venue.INTERNAL if is_cross else Venue.BROKER,
-        leg=leg,
-        step=1,
-        phase=PHASES[leg],
+        leg=part.leg,
+        step=part.step,
+        phase=PHASES[part.leg],
         valid_until=plan.valid_until,
         reference_price=line.price,
         contributions=contributions,
@@ -90,8 +90,9 @@ def _intent(
 
 
 def _owner(book: str, contributions: tuple[OrderContribution, ...]) -> str:
-    """Return the one strategy the order is for, 'net' for several or for a name too long to fit."""
-    name = book
-    if book == NET and len(contributions) == 1:
-        name = contributions[0].strategy_id
-    return name if len(escaped(name)) <= OWNER_LENGTH_MAX else NET
+    """Return the one strategy the order is for, 'net' for several; AssertionError for a name that no run may have."""
+    name = contributions[0].strategy_id if book == NET and len(contributions) == 1 else book
+    if len(escaped(name)) > OWNER_LENGTH_MAX:
+        told = f"expected at most {OWNER_LENGTH_MAX} characters of an owner, was {len(escaped(name))}: {name!r}"
+        raise AssertionError(f"{told}; the scheduler refuses its run")
+    return name

@@ -6,11 +6,13 @@ to do travel by value in Execution(ACCEPTED).
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from agents.executor.prices import limit_price, why_not_sent
 from schemas.execution import AcceptedPlan, LinePart, LineUnderWay
 from schemas.order import Side
-from schemas.plan import Action, LineStatus, Plan, PlanLine, PlanStatus
+from schemas.plan import Action, LineStatus, Plan, PlanLine, PlanStatus, Rule
+from schemas.run import ExecutionRules
 
 ZERO = Decimal(0)
 
@@ -18,6 +20,14 @@ CROSS_LEG, REDUCING_LEG, INCREASING_LEG = 0, 1, 2
 
 LineKey = tuple[str, str]
 """Book and symbol: a plan has one line of each."""
+
+
+class LegPart(NamedTuple):
+    """What goes in one order: of which leg, the how manyth order of it, and how many shares."""
+
+    leg: int
+    step: int
+    order_qty: Decimal
 
 
 class OfLine(Protocol):
@@ -59,17 +69,41 @@ def has_leg(line: LineUnderWay, leg: int) -> bool:
     return any(each == leg for each, _ in legs_of(line))
 
 
+def sendable(plan: Plan) -> tuple[Plan, Mapping[LineKey, str]]:
+    """Return a plan without the orders that the broker would not take, and by line why it would not."""
+    rules = plan.books.snapshot.portfolio.terms.execution
+    orders = (each for each in plan.lines if plan.status is PlanStatus.READY and _orders(each))
+    reasons = {key_of(each): why for each in orders if (why := why_not_sent(each, rules))}
+    if not reasons:
+        return plan, reasons
+    lines = tuple(each.model_copy(update=NOT_SENT) if key_of(each) in reasons else each for each in plan.lines)
+    return plan.model_copy(update={"lines": lines}), reasons
+
+
+NOT_SENT = {
+    "quantity": ZERO,
+    "reducing_quantity": ZERO,
+    "phase": None,
+    "notional": ZERO,
+    "status": LineStatus.BLOCKED,
+    "rule": Rule.ORDER_FORM,
+    "threshold": None,
+}
+"""What a line says whose order the broker would not take; a cross of it stands."""
+
+
 def accepted(plan: Plan) -> AcceptedPlan:
     """Return the lines of a plan that have work to do; a blocked plan has none."""
     terms = plan.books.snapshot.portfolio.terms
     gross = gross_values(plan)
-    working = (_line(each, gross) for each in sorted(plan.lines, key=_place) if has_work(plan, each))
+    lines = (each for each in sorted(plan.lines, key=_place) if has_work(plan, each))
     return AcceptedPlan(
         as_of=plan.as_of,
         valid_until=terms.valid_until,
         execution=terms.execution,
         cash_available=plan.cash_available,
-        lines=tuple(working),
+        is_leverage_allowed=terms.limits.is_leverage_allowed,
+        lines=tuple(_line(each, gross, terms.execution) for each in lines),
     )
 
 
@@ -107,7 +141,7 @@ def _orders(line: PlanLine) -> bool:
     return line.status is LineStatus.PLANNED and line.action is not Action.HOLD and line.quantity > 0
 
 
-def _line(line: PlanLine, gross: Mapping[str, Decimal]) -> LineUnderWay:
+def _line(line: PlanLine, gross: Mapping[str, Decimal], rules: ExecutionRules) -> LineUnderWay:
     if line.price is None:
         raise ValueError(
             f"line {line.symbol} of {line.book}: expected a price for {line.quantity} + {line.cross_quantity}, was none"
@@ -136,7 +170,7 @@ def _line(line: PlanLine, gross: Mapping[str, Decimal]) -> LineUnderWay:
         reducing_qty=line.reducing_quantity if is_order else ZERO,
         cross_qty=line.cross_quantity,
         price=line.price,
-        limit_price=None,
+        limit_price=limit_price(line, rules) if is_order else None,
         notional=line.notional if is_order else ZERO,
         priority=line.priority,
         status=line.status,

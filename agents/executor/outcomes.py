@@ -8,9 +8,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from agents.executor.lines import CROSS_LEG, INCREASING_LEG, REDUCING_LEG, ZERO, has_leg
-from agents.executor.progress import LegEnded
+from agents.executor.progress import Ended
 from schemas.execution import LineOutcome, LineUnderWay, Outcome
-from schemas.order import OrderEvent, OrdStatus
+from schemas.order import OrderEvent, OrdStatus, Refusal
 from schemas.plan import LineStatus, Plan, PlanLine, Rule
 
 ENDS = {
@@ -21,12 +21,12 @@ ENDS = {
 }
 
 
-def idle_outcome(plan: Plan, line: PlanLine) -> LineOutcome:
+def idle_outcome(plan: Plan, line: PlanLine, reason: str | None) -> LineOutcome:
     """Return the outcome of a line of which nothing is crossed or ordered; a blocked plan gives its reason.
 
     ValueError when the line is PLANNED all the same.
     """
-    return _unsent(plan, line, _stopped(line), plan.detail)
+    return _unsent(plan, line, _stopped(line), plan.detail if reason is None else reason)
 
 
 def late_outcome(plan: Plan, line: PlanLine, reason: str) -> LineOutcome:
@@ -37,29 +37,41 @@ def late_outcome(plan: Plan, line: PlanLine, reason: str) -> LineOutcome:
 def ended_outcome(
     place: tuple[str, UUID, UUID],
     line: LineUnderWay,
-    legs: tuple[LegEnded, ...],
+    orders: tuple[Ended, ...],
     event: OrderEvent,
     superseded_by: UUID | None,
 ) -> LineOutcome:
-    """Return the outcome of a line whose last leg has ended with `event`; `place` is account, plan and run.
+    """Return the outcome of a line whose last order has ended with `event`; `place` is account, plan and run.
 
-    `legs` are all that were sent, this last one included.
+    `orders` are the crosses and orders that were sent, this last one included.
     """
-    outcome, reason = _how(line, legs, event), _reason(line, event)
+    found = _of_line(place, line, orders)
+    outcome, reason = _how(line, found.cum_qty, event), _reason(line, orders, event)
     if superseded_by is not None and outcome is Outcome.CANCELED:
         outcome, reason = Outcome.SUPERSEDED, f"superseded by run {superseded_by}"
-    return _of_line(place, line, legs).model_copy(update={"outcome": outcome, "reason": reason})
+    if outcome is Outcome.HALTED:
+        found = found.model_copy(update={"rule": Rule.HALTED, "threshold": None})
+    return found.model_copy(update={"outcome": outcome, "reason": reason})
 
 
 def unsent_outcome(
-    place: tuple[str, UUID, UUID], line: LineUnderWay, legs: tuple[LegEnded, ...], by: UUID
+    place: tuple[str, UUID, UUID], line: LineUnderWay, orders: tuple[Ended, ...], by: UUID
 ) -> LineOutcome:
     """Return the outcome of a line of which something was not sent before its run was superseded."""
-    found = _of_line(place, line, legs)
+    found = _of_line(place, line, orders)
     outcome = Outcome.PARTLY_FILLED if found.cum_qty else Outcome.SUPERSEDED
-    rest = f"the last {_plain(line.order_qty - found.order_qty)}" if found.order_qty else "it"
+    rest = f"the last {plain(line.order_qty - found.cum_qty)}" if found.order_qty else "it"
     reason = f"superseded by run {by} before {rest} was sent"
     return found.model_copy(update={"outcome": outcome, "reason": reason})
+
+
+def held_back_outcome(
+    place: tuple[str, UUID, UUID], line: LineUnderWay, orders: tuple[Ended, ...], rule: Rule, threshold: Decimal
+) -> LineOutcome:
+    """Return the outcome of a line whose increasing order a rule holds back; the caller says why."""
+    found = _of_line(place, line, orders)
+    outcome = Outcome.PARTLY_FILLED if found.cum_qty else Outcome.BLOCKED
+    return found.model_copy(update={"outcome": outcome, "rule": rule, "threshold": threshold})
 
 
 def _stopped(line: PlanLine | LineUnderWay) -> Outcome:
@@ -70,33 +82,35 @@ def _stopped(line: PlanLine | LineUnderWay) -> Outcome:
     return Outcome.HALTED if line.rule is Rule.HALTED else Outcome(line.status.value)
 
 
-def _how(line: LineUnderWay, legs: tuple[LegEnded, ...], event: OrderEvent) -> Outcome:
+def _how(line: LineUnderWay, executed: Decimal, event: OrderEvent) -> Outcome:
+    end = Outcome.HALTED if event.refusal is Refusal.HALTED else ENDS[event.ord_status]
     if event.order.leg == CROSS_LEG:
         if line.status is not LineStatus.PLANNED:
             return _stopped(line)
-        return Outcome.CROSSED if event.cum_qty else ENDS[event.ord_status]
-    executed = _executed(legs)
+        return Outcome.CROSSED if event.cum_qty else end
     if executed == line.order_qty:
         return Outcome.FILLED
-    return Outcome.PARTLY_FILLED if executed else ENDS[event.ord_status]
+    return Outcome.PARTLY_FILLED if executed else end
 
 
-def _reason(line: LineUnderWay, event: OrderEvent) -> str:
+def _reason(line: LineUnderWay, orders: tuple[Ended, ...], event: OrderEvent) -> str:
+    said = ": ".join(each for each in (event.refusal, event.reason) if each)
     if event.order.leg != REDUCING_LEG or not has_leg(line, INCREASING_LEG):
-        return event.reason
+        return said
     left = (
-        f"its increasing order of {_plain(line.order_qty - line.reducing_qty)} was not sent: the reducing one ended"
-        f" {event.ord_status} with {_plain(event.cum_qty)} of {_plain(line.reducing_qty)}"
+        f"its increasing order of {plain(line.order_qty - line.reducing_qty)} was not sent: the reducing one ended"
+        f" {event.ord_status} with {plain(_executed(orders))} of {plain(line.reducing_qty)}"
     )
-    return f"{event.reason}; {left}" if event.reason else left
+    return f"{said}; {left}" if said else left
 
 
-def _plain(quantity: Decimal) -> str:
-    return format(quantity.normalize(), "f")
+def plain(number: Decimal) -> str:
+    """Return a number as a person writes it."""
+    return format(number.normalize(), "f")
 
 
-def _executed(legs: tuple[LegEnded, ...]) -> Decimal:
-    return sum((each.cum_qty for each in legs if each.leg != CROSS_LEG), ZERO)
+def _executed(orders: tuple[Ended, ...]) -> Decimal:
+    return sum((each.cum_qty for each in orders if each.leg != CROSS_LEG), ZERO)
 
 
 def _unsent(plan: Plan, line: PlanLine, outcome: Outcome, reason: str) -> LineOutcome:
@@ -111,17 +125,19 @@ def _unsent(plan: Plan, line: PlanLine, outcome: Outcome, reason: str) -> LineOu
     )
 
 
-def _of_line(place: tuple[str, UUID, UUID], line: LineUnderWay, legs: tuple[LegEnded, ...]) -> LineOutcome:
-    orders = [each for each in legs if each.leg != CROSS_LEG]
+def _of_line(place: tuple[str, UUID, UUID], line: LineUnderWay, sent: tuple[Ended, ...]) -> LineOutcome:
+    orders = [each for each in sent if each.leg != CROSS_LEG]
+    first_of_leg = {each.leg: each.order_qty for each in reversed(orders)}
     return _outcome(place, line.book, line.symbol).model_copy(
         update={
             "rule": line.rule,
             "threshold": line.threshold,
             "intended_value": line.intended_value,
             "client_order_ids": tuple(each.client_order_id for each in orders),
-            "order_qty": sum((each.order_qty for each in orders), ZERO),
-            "cum_qty": _executed(legs),
-            "cross_quantity": sum((each.cum_qty for each in legs if each.leg == CROSS_LEG), ZERO),
+            "order_qty": sum(first_of_leg.values(), ZERO),
+            "cum_qty": _executed(sent),
+            "gross_trade_amt": sum((each.gross_trade_amt for each in orders), ZERO),
+            "cross_quantity": sum((each.cum_qty for each in sent if each.leg == CROSS_LEG), ZERO),
         }
     )
 
@@ -141,6 +157,7 @@ def _outcome(place: tuple[str, UUID, UUID], book: str, symbol: str) -> LineOutco
         client_order_ids=(),
         order_qty=ZERO,
         cum_qty=ZERO,
+        gross_trade_amt=ZERO,
         cross_quantity=ZERO,
         reason="",
     )

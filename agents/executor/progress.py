@@ -6,9 +6,21 @@ from uuid import UUID
 
 from immutables import Map
 
-from agents.executor.lines import CROSS_LEG, INCREASING_LEG, REDUCING_LEG, ZERO, LineKey, has_leg, key_of
+from agents.executor.lines import (
+    CROSS_LEG,
+    INCREASING_LEG,
+    REDUCING_LEG,
+    ZERO,
+    LegPart,
+    LineKey,
+    has_leg,
+    key_of,
+    legs_of,
+    line_of,
+)
+from schemas.account import OrderProgress
 from schemas.execution import AcceptedPlan, Execution, ExecutionStatus, LineOutcome, LineUnderWay, Outcome
-from schemas.order import IntentAction, OrderIntent, OrderTerms, Venue
+from schemas.order import IntentAction, OrderEvent, OrderIntent, OrderTerms, Venue
 from schemas.portfolio import PortfolioContent
 
 
@@ -21,13 +33,14 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class LegEnded:
+class Ended:
     """A cross or an order of a line that has ended."""
 
     client_order_id: str
     leg: int
     order_qty: Decimal
     cum_qty: Decimal
+    gross_trade_amt: Decimal
 
 
 @dataclass(frozen=True)
@@ -35,8 +48,9 @@ class Progress:
     """One account.
 
     `run_id` is the current run and `stage` how far it has come. `plan_id` and `plan` are of its accepted plan, until it
-    has ended; `waiting` are the runs that come after it, in turn. `outcomes` are its lines that have ended; `legs` what
-    has ended of lines that have not, in that order; `unsent` the lines whose order of a leg was not sent, by leg.
+    has ended; `waiting` are the runs that come after it, in turn. `outcomes` are its lines that have ended; `orders`
+    the crosses and orders of each line that have, in that order; `unsent` the lines that have something left of a leg
+    which is not at the broker, by leg.
     `ended` are the orders of the last plan with work to do that have ended, with what was executed of them; every run
     names them with CLEARED. They are kept until another plan with work is accepted, for its books have all of them: a
     run that is superseded or blocked shows nothing of the kind, and one without work cannot be told from a blocked one.
@@ -51,9 +65,9 @@ class Progress:
     plan: AcceptedPlan | None = None
     open: Map[str, OrderTerms] = field(default_factory=Map)
     outcomes: Map[LineKey, Outcome] = field(default_factory=Map)
-    legs: Map[LineKey, tuple[LegEnded, ...]] = field(default_factory=Map)
+    orders: Map[LineKey, tuple[Ended, ...]] = field(default_factory=Map)
     unsent: Map[int, Map[LineKey, LineUnderWay]] = field(default_factory=Map)
-    ended: Map[str, Decimal] = field(default_factory=Map)
+    ended: Map[str, OrderProgress] = field(default_factory=Map)
 
     @property
     def is_under_way(self) -> bool:
@@ -81,12 +95,24 @@ class Progress:
         lines = () if self.plan is None else self.plan.lines
         return tuple(each for each in lines if key_of(each) not in self.outcomes)
 
-    def legs_ended(self, key: LineKey) -> tuple[LegEnded, ...]:
-        """Return the legs of an unfinished line that have ended, in that order."""
-        return self.legs.get(key, ())
+    def orders_ended(self, key: LineKey, leg: int | None = None) -> tuple[Ended, ...]:
+        """Return the crosses and orders of a line, or of one leg of it, that have ended, in that order."""
+        return tuple(each for each in self.orders.get(key, ()) if leg is None or each.leg == leg)
+
+    def orders_with(self, event: OrderEvent) -> tuple[Ended, ...]:
+        """Return the crosses and orders of an order's line that have ended, once it has."""
+        terms = event.order
+        last = Ended(event.client_order_id, terms.leg, terms.order_qty, event.cum_qty, event.gross_trade_amt)
+        return (*self.orders_ended(key_of(terms)), last)
+
+    def rest_of(self, line: LineUnderWay, leg: int) -> LegPart:
+        """Return what the next order of a leg has to do: all that those before it did not execute."""
+        before = self.orders_ended(key_of(line), leg)
+        left = dict(legs_of(line))[leg] - sum((each.cum_qty for each in before), ZERO)
+        return LegPart(leg, len(before) + 1, left)
 
     def unsent_lines(self, leg: int) -> tuple[LineUnderWay, ...]:
-        """Return the unfinished lines that have a leg which was not sent, the most urgent first."""
+        """Return the unfinished lines with something of a leg that is not at the broker, the most urgent first."""
         lines = self.unsent.get(leg, Map[LineKey, LineUnderWay]())
         return tuple(sorted(lines.values(), key=lambda each: (each.priority, each.symbol, each.book)))
 
@@ -129,29 +155,42 @@ def after_outcome(progress: Progress, said: LineOutcome) -> Progress:
     if said.plan_id != progress.plan_id:
         return progress
     key = key_of(said)
-    before = sum((each.cum_qty for each in progress.legs_ended(key) if each.leg != CROSS_LEG), ZERO)
     current = replace(progress, outcomes=progress.outcomes.set(key, said.outcome))
     for leg in (REDUCING_LEG, INCREASING_LEG):
         current = _sent(current, key, leg)
     for name in sorted(each for each, terms in current.open.items() if key_of(terms) == key):
-        is_cross = current.open[name].venue is Venue.INTERNAL
-        current = _ended(current, name, said.cross_quantity if is_cross else said.cum_qty - before)
+        current = _ended(current, _last_of(said, name, current.open[name], progress.orders_ended(key)))
     return current
+
+
+def _last_of(said: LineOutcome, name: str, terms: OrderTerms, before: tuple[Ended, ...]) -> OrderProgress:
+    """Return what became of the order whose end is told by the outcome of its line."""
+    if terms.venue is Venue.INTERNAL:
+        crossed = said.cross_quantity
+        return OrderProgress(client_order_id=name, cum_qty=crossed, gross_trade_amt=crossed * terms.reference_price)
+    orders = [each for each in before if each.leg != CROSS_LEG]
+    return OrderProgress(
+        client_order_id=name,
+        cum_qty=said.cum_qty - sum((each.cum_qty for each in orders), ZERO),
+        gross_trade_amt=said.gross_trade_amt - sum((each.gross_trade_amt for each in orders), ZERO),
+    )
 
 
 def _after_plan(progress: Progress, plan: AcceptedPlan | None) -> Progress:
     if plan is None or not plan.lines:
         return progress
-    return replace(progress, unsent=_unsent(plan), ended=Map[str, Decimal]())
+    return replace(progress, unsent=_unsent(plan), ended=Map[str, OrderProgress]())
 
 
 def _after_receipts(progress: Progress, said: Execution) -> Progress:
+    """Return the progress after orders whose lines go on; what an order left is not at the broker any more."""
     for each in said.ended_orders:
         terms = progress.open[each.client_order_id]
-        key = key_of(terms)
-        leg = LegEnded(each.client_order_id, terms.leg, terms.order_qty, each.cum_qty)
-        progress = _ended(progress, each.client_order_id, each.cum_qty)
-        progress = replace(progress, legs=progress.legs.set(key, (*progress.legs_ended(key), leg)))
+        progress = _ended(progress, each)
+        if terms.leg != CROSS_LEG and each.cum_qty < terms.order_qty and progress.plan is not None:
+            lines = progress.unsent.get(terms.leg, Map[LineKey, LineUnderWay]())
+            lines = lines.set(key_of(terms), line_of(progress.plan, key_of(terms)))
+            progress = replace(progress, unsent=progress.unsent.set(terms.leg, lines))
     return progress
 
 
@@ -169,8 +208,16 @@ def _sent(progress: Progress, key: LineKey, leg: int) -> Progress:
     return replace(progress, unsent=progress.unsent.set(leg, lines.delete(key))) if key in lines else progress
 
 
-def _ended(progress: Progress, name: str, executed: Decimal) -> Progress:
-    return replace(progress, open=progress.open.delete(name), ended=progress.ended.set(name, executed))
+def _ended(progress: Progress, done: OrderProgress) -> Progress:
+    name, terms = done.client_order_id, progress.open[done.client_order_id]
+    key = key_of(terms)
+    order = Ended(name, terms.leg, terms.order_qty, done.cum_qty, done.gross_trade_amt)
+    return replace(
+        progress,
+        open=progress.open.delete(name),
+        ended=progress.ended.set(name, done),
+        orders=progress.orders.set(key, (*progress.orders_ended(key), order)),
+    )
 
 
 def _not_waiting(progress: Progress, run_id: UUID) -> Progress:
@@ -183,6 +230,6 @@ def _without_plan(progress: Progress) -> Progress:
         plan_id=None,
         plan=None,
         outcomes=Map[LineKey, Outcome](),
-        legs=Map[LineKey, tuple[LegEnded, ...]](),
+        orders=Map[LineKey, tuple[Ended, ...]](),
         unsent=Map[int, Map[LineKey, LineUnderWay]](),
     )

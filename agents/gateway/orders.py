@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from uuid import UUID
 
 from agents.gateway.reports import Execution
 from schemas.identity import fill_id
@@ -27,8 +28,9 @@ ZERO = Decimal(0)
 
 
 class Stage(StrEnum):
-    """What the rules distinguish: does the broker have the order, and can it still be executed."""
+    """What the rules distinguish: was it let pass, does the broker have it, and can it still be executed."""
 
+    CHECKING = "CHECKING"
     UNCONFIRMED = "UNCONFIRMED"
     OPEN = "OPEN"
     ENDED = "ENDED"
@@ -36,7 +38,13 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Order:
-    """One order: its terms and where it stands; `cancels` counts how often its cancellation was asked for."""
+    """One order: its terms and where it stands.
+
+    `cancels` counts how often its cancellation was asked for. `is_doubtful` from the moment it is UNKNOWN until the
+    broker is known to have it: an attempt may have arrived, or may arrive yet. `is_said_to_exist` after the
+    broker refused its id as a duplicate. `ended_at` is the broker's time of the
+    end of an order that the broker had.
+    """
 
     account_id: str
     client_order_id: str
@@ -47,12 +55,40 @@ class Order:
     gross_trade_amt: Decimal = ZERO
     attempt: int = 0
     cancels: int = 0
+    check: PreTradeCheck | None = None
+    is_doubtful: bool = False
+    is_said_to_exist: bool = False
+    ended_at: datetime | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it can still be executed, or is on its way."""
+        return self.status not in TERMINAL
+
+    @property
+    def was_handed_over(self) -> bool:
+        """Whether the broker may ever have seen it."""
+        return self.attempt > 0 or self.broker_order_id is not None
+
+    @property
+    def worst_price(self) -> Decimal:
+        """Dollars per share it is counted at; of an order that nobody let pass, as its intent says."""
+        if self.check is not None:
+            return self.check.worst_price
+        return self.terms.limit_price or self.terms.reference_price
+
+    @property
+    def line(self) -> tuple[UUID, str, str]:
+        """The plan line it belongs to."""
+        return self.terms.plan_id, self.terms.book, self.terms.symbol
 
     @property
     def stage(self) -> Stage:
         """Return the column of the rule table."""
         if self.status in TERMINAL:
             return Stage.ENDED
+        if not self.was_handed_over and self.status is OrdStatus.PENDING_NEW:
+            return Stage.CHECKING
         if self.status in (OrdStatus.PENDING_NEW, OrdStatus.UNKNOWN) or self.broker_order_id is None:
             return Stage.UNCONFIRMED
         return Stage.OPEN
@@ -85,7 +121,29 @@ def after(order: Order | None, event: OrderEvent) -> Order:
         gross_trade_amt=event.gross_trade_amt,
         attempt=event.attempt,
         cancels=before.cancels + (event.exec_type is ExecType.CANCELING),
+        check=event.check or before.check,
+        is_doubtful=_is_doubtful(before, event),
+        is_said_to_exist=before.is_said_to_exist or _is_duplicate(before, event),
+        ended_at=_ended_at(before, event),
     )
+
+
+def _is_doubtful(before: Order, event: OrderEvent) -> bool:
+    if event.ord_status is OrdStatus.UNKNOWN:
+        return True
+    return before.is_doubtful and event.exec_type not in (ExecType.ACCEPTED, ExecType.TRADE)
+
+
+def _is_duplicate(before: Order, event: OrderEvent) -> bool:
+    """Only a duplicate makes an order UNKNOWN by asking for it; an order that is lost is UNKNOWN before it is asked."""
+    is_asked = event.exec_type is ExecType.QUERYING and event.ord_status is OrdStatus.UNKNOWN
+    return is_asked and before.status is not OrdStatus.UNKNOWN
+
+
+def _ended_at(before: Order, event: OrderEvent) -> datetime | None:
+    if event.ord_status not in TERMINAL or event.transact_time is None:
+        return before.ended_at
+    return event.transact_time if before.ended_at is None else max(before.ended_at, event.transact_time)
 
 
 def event(

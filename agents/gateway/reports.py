@@ -1,30 +1,34 @@
 """Reading the broker's words: what one raw report says about an order, as one of a few words.
 
 Nothing is decided here. Text that cannot be read is a word of its own, never an exception: the broker's mistakes are
-facts. Facts of the format: Alpaca's OpenAPI trading spec 2.0.1; numbers come as strings or as JSON numbers.
+facts.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from agents.gateway.checks import Checked, read_check
+from agents.gateway.reading import UnreadableError, as_object, as_rows, clean, instant, message, number, parsed, text
 from schemas.order import NOT_SENT, BrokerReport, ReportKind, ReportRequest
-from schemas.quantities import at_scale
 
 MALFORMED, INVALID = 40010001, 42210000  # the two codes a duplicate client order id was seen with
+THROTTLED = 429
 
 
 class Word(StrEnum):
     """What a report says about the order."""
 
+    CHECKED = "CHECKED"  # market and account, as they were read for it
+    CHECK_FAILED = "CHECK_FAILED"  # they could not be read
     OPEN = "OPEN"  # the broker has it, and it can still be executed
     ENDED = "ENDED"  # the broker has it, and nothing more will be executed
     EXECUTED = "EXECUTED"  # executions of it
     REFUSED = "REFUSED"  # the broker did not take it
     DUPLICATE = "DUPLICATE"  # the broker has had it before
+    THROTTLED = "THROTTLED"  # the broker did not look at it: too many requests
     NOT_SENT = "NOT_SENT"  # the broker agent kept it back
     UNANSWERED = "UNANSWERED"  # whether the broker has it is unknown
     NOT_FOUND = "NOT_FOUND"  # a read did not find it
@@ -36,12 +40,15 @@ class Word(StrEnum):
 
 @dataclass(frozen=True)
 class OrderSaid:
-    """An order as the broker shows it."""
+    """An order as the broker shows it; symbol, side and quantity are None where it does not show them."""
 
     broker_order_id: str
     status: str
     filled_qty: Decimal
     at: datetime | None
+    symbol: str | None = None
+    side: str | None = None
+    order_qty: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -65,15 +72,12 @@ class Heard:
     reason: str = ""
     order: OrderSaid | None = None
     executions: tuple[Execution, ...] = ()
+    checked: Checked | None = None
 
     @property
     def is_read(self) -> bool:
         """Whether it answers a question; asking again because of the answer would never end."""
         return self.report.kind is ReportKind.READ
-
-
-class UnreadableError(ValueError):
-    """The broker's words are not what its specification says."""
 
 
 ENDED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
@@ -112,9 +116,18 @@ UPDATES: Mapping[str, Word] = {
 def heard(report: BrokerReport) -> Heard:
     """Return what a report says; never raises for what the broker wrote."""
     if report.kind is ReportKind.STREAM:
-        return _of_stream(report)
+        return _read(report, Word.STRANGE, lambda: _heard_update(report))
+    if report.request is ReportRequest.CHECK:
+        return _of_check(report)
     reader = READERS.get((report.kind, report.request))
     return Heard(Word.NOTHING, report) if reader is None else reader(report)
+
+
+def _of_check(report: BrokerReport) -> Heard:
+    if report.http_status != 200:
+        why = report.error or f"HTTP {report.http_status}: {message(report.body)}"
+        return Heard(Word.CHECK_FAILED, report, clean(why)[:500])
+    return _read(report, Word.CHECK_FAILED, lambda: Heard(Word.CHECKED, report, checked=read_check(report.body)))
 
 
 def _of_submit(report: BrokerReport) -> Heard:
@@ -124,8 +137,10 @@ def _of_submit(report: BrokerReport) -> Heard:
         return Heard(word, report, report.error)
     if 200 <= status < 300:
         return _read(report, Word.UNANSWERED, lambda: _heard_order(report, Word.OPEN))
-    reason = f"HTTP {status}: {_message(report.body)}"
-    if status in (408, 429) or not 400 <= status < 500:
+    reason = f"HTTP {status}: {message(report.body)}"
+    if status == THROTTLED:
+        return Heard(Word.THROTTLED, report, reason)
+    if status == 408 or not 400 <= status < 500:
         return Heard(Word.UNANSWERED, report, reason)
     return Heard(Word.DUPLICATE if _is_duplicate(report) else Word.REFUSED, report, reason)
 
@@ -138,13 +153,13 @@ def _of_cancel(report: BrokerReport) -> Heard:
     status = report.http_status
     if status is not None and 200 <= status < 300:
         return Heard(Word.NOTHING, report)
-    why = report.error if status is None else f"HTTP {status}: {_message(report.body)}"
+    why = report.error if status is None else f"HTTP {status}: {message(report.body)}"
     return Heard(Word.CANCEL_FAILED, report, f"cancel failed: {why}")
 
 
 def _of_order(report: BrokerReport) -> Heard:
     if report.http_status == 404:
-        return Heard(Word.NOT_FOUND, report, _message(report.body))
+        return Heard(Word.NOT_FOUND, report, message(report.body))
     if report.http_status != 200:
         return Heard(Word.NOTHING, report)
     return _read(report, Word.NOTHING, lambda: _heard_order(report, Word.ENDED))
@@ -156,10 +171,6 @@ def _of_fills(report: BrokerReport) -> Heard:
     return _read(report, Word.BAD_FILLS, lambda: Heard(Word.EXECUTED, report, executions=_rows(report.body)))
 
 
-def _of_stream(report: BrokerReport) -> Heard:
-    return _read(report, Word.STRANGE, lambda: _heard_update(report))
-
-
 READERS: Mapping[tuple[ReportKind, ReportRequest], Callable[[BrokerReport], Heard]] = {
     (ReportKind.ANSWER, ReportRequest.SUBMIT): _of_submit,
     (ReportKind.SILENCE, ReportRequest.SUBMIT): _of_silence,
@@ -168,7 +179,7 @@ READERS: Mapping[tuple[ReportKind, ReportRequest], Callable[[BrokerReport], Hear
     (ReportKind.READ, ReportRequest.ORDER): _of_order,
     (ReportKind.READ, ReportRequest.FILLS): _of_fills,
 }
-"""Who reads what; silence after a question says nothing."""
+"""Who reads what; silence after a question says nothing, except after a CHECK."""
 
 
 def _read(report: BrokerReport, unreadable: Word, reading: Callable[[], Heard]) -> Heard:
@@ -180,59 +191,60 @@ def _read(report: BrokerReport, unreadable: Word, reading: Callable[[], Heard]) 
 
 def _heard_order(report: BrokerReport, filled: Word) -> Heard:
     """Return what an order says; `filled` is the word for one that is filled (in an answer, its fills follow)."""
-    said = _order(_object(_parsed(report.body), "the body"))
+    said = _order(as_object(parsed(report.body), "the body"))
     word = Word.OPEN if said.status not in ENDED else filled if said.status == "filled" else Word.ENDED
     return Heard(word, report, said.status, said)
 
 
 def _heard_update(report: BrokerReport) -> Heard:
-    data = _object(_object(_parsed(report.body), "the body").get("data"), "data")
-    event = _text(data, "event")
+    data = as_object(as_object(parsed(report.body), "the body").get("data"), "data")
+    event = text(data, "event")
     word = UPDATES.get(event, Word.STRANGE)
-    order = _order(_object(data.get("order"), "data.order"))
-    at = _instant(data.get("timestamp"))
-    said = OrderSaid(order.broker_order_id, event, order.filled_qty, at or order.at)
+    order = _order(as_object(data.get("order"), "data.order"), event)
+    at = instant(data.get("timestamp"))
+    said = order if at is None else OrderSaid(**{**vars(order), "at": at})
     if word is not Word.EXECUTED:
         return Heard(word, report, event, said)
     exec_id = data.get("execution_id")
     execution = Execution(
         broker_order_id=order.broker_order_id,
         cum_qty=order.filled_qty,
-        last_qty=_number(data, "qty", 9),
-        last_px=_number(data, "price", 6),
-        exec_id=_clean(exec_id) if isinstance(exec_id, str) else None,
+        last_qty=number(data, "qty", 9),
+        last_px=number(data, "price", 6),
+        exec_id=clean(exec_id) if isinstance(exec_id, str) else None,
         at=at,
     )
     return Heard(word, report, event, said, (_possible(execution),))
 
 
-def _order(order: Mapping[str, object]) -> OrderSaid:
-    status = _text(order, "status")
+def _order(order: Mapping[str, object], event: str | None = None) -> OrderSaid:
+    status = text(order, "status")
+    symbol, side = (order.get(each) for each in ("symbol", "side"))
     return OrderSaid(
-        broker_order_id=_text(order, "id"),
-        status=status,
-        filled_qty=_number(order, "filled_qty", 9),
-        at=_instant(order.get(ENDED_AT.get(status, "updated_at"))),
+        broker_order_id=text(order, "id"),
+        status=event or status,
+        filled_qty=number(order, "filled_qty", 9),
+        at=instant(order.get(ENDED_AT.get(status, "updated_at"))),
+        symbol=clean(symbol) if isinstance(symbol, str) else None,
+        side=clean(side) if isinstance(side, str) else None,
+        order_qty=None if order.get("qty") is None else number(order, "qty", 9),
     )
 
 
 def _rows(body: str) -> tuple[Execution, ...]:
-    rows = _parsed(body)
-    if not isinstance(rows, list):
-        raise UnreadableError(f"expected a JSON array of executions, was {type(rows).__name__}")
-    found = {each.cum_qty: each for each in (_row(_object(row, "a row")) for row in rows)}
+    found = {each.cum_qty: each for each in map(_row, as_rows(parsed(body), "the executions"))}
     return tuple(found[cum_qty] for cum_qty in sorted(found))
 
 
 def _row(row: Mapping[str, object]) -> Execution:
     return _possible(
         Execution(
-            broker_order_id=_text(row, "order_id"),
-            cum_qty=_number(row, "cum_qty", 9),
-            last_qty=_number(row, "qty", 9),
-            last_px=_number(row, "price", 6),
+            broker_order_id=text(row, "order_id"),
+            cum_qty=number(row, "cum_qty", 9),
+            last_qty=number(row, "qty", 9),
+            last_px=number(row, "price", 6),
             exec_id=None,
-            at=_instant(row.get("transaction_time")),
+            at=instant(row.get("transaction_time")),
         )
     )
 
@@ -249,68 +261,9 @@ def _possible(execution: Execution) -> Execution:
 def _is_duplicate(report: BrokerReport) -> bool:
     """Say whether a refusal means that the id was used before; both spellings of the message were seen."""
     try:
-        body = _object(_parsed(report.body), "the body")
+        body = as_object(parsed(report.body), "the body")
     except UnreadableError:
         return False
-    message = str(body.get("message", "")).lower().replace("_", " ")
+    said = str(body.get("message", "")).lower().replace("_", " ")
     is_code = body.get("code") in (MALFORMED, INVALID)
-    return report.http_status == 422 and is_code and "client order id" in message and "unique" in message
-
-
-def _message(body: str) -> str:
-    """Return the broker's message, or the beginning of what it wrote instead of one."""
-    try:
-        message = _object(_parsed(body), "the body").get("message")
-    except UnreadableError:
-        message = None
-    return _clean(message if isinstance(message, str) else body)[:500]
-
-
-def _parsed(body: str) -> object:
-    def refuse(name: str) -> object:
-        raise ValueError(f"{name} is not a number")
-
-    try:
-        value: object = json.loads(body, parse_float=Decimal, parse_constant=refuse)
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        raise UnreadableError(f"no JSON of {len(body)} characters: {type(error).__name__}") from error
-    return value
-
-
-def _object(value: object, name: str) -> Mapping[str, object]:
-    if not isinstance(value, dict):
-        raise UnreadableError(f"expected {name} to be an object, was {type(value).__name__}")
-    return value
-
-
-def _text(fields: Mapping[str, object], name: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str) or not value or value != _clean(value):
-        raise UnreadableError(f"expected {name} to be text, was {_clean(repr(value))}")
-    return value
-
-
-def _number(fields: Mapping[str, object], name: str, digits: int) -> Decimal:
-    value = fields.get(name)
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise UnreadableError(f"expected {name} to be a number, was {_clean(repr(value))}")
-    try:
-        return at_scale(digits)(Decimal(value))
-    except (ValueError, ArithmeticError) as error:
-        raise UnreadableError(f"{name} {_clean(str(value))[:50]}: {error}") from error
-
-
-def _instant(value: object) -> datetime | None:
-    """Return a point in time, None where there is none or it cannot be read: a time is never worth losing a fill."""
-    if not isinstance(value, str):
-        return None
-    try:
-        at = datetime.fromisoformat(value)
-        return at.astimezone(UTC) if at.tzinfo is not None else None
-    except (ValueError, OverflowError):
-        return None
-
-
-def _clean(text: str) -> str:
-    """Return text that UTF-8 can carry: JSON may spell half a surrogate pair."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return report.http_status == 422 and is_code and "client order id" in said and "unique" in said

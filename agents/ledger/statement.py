@@ -25,7 +25,7 @@ def strategy_books(account: Account, snapshot: SnapshotContent) -> tuple[Strateg
     """Return the books of the run's strategies, of everybody else who owns or has traded, and of the system, sorted."""
     prices, today = midpoints(snapshot), snapshot.taken_at.date()
     asked = {each.strategy_id: each.mode for each in snapshot.portfolio.terms.strategies}
-    traded = {owner: value for (day, owner), value in sorted(account.traded.items()) if day == today}
+    traded = dict(sorted((owner, value) for (day, owner), value in account.traded.items() if day == today))
     return tuple(
         _book(owner, _mode(account, owner, asked), account.of(owner), traded.get(owner, ZERO), prices)
         for owner in sorted({*asked, *account.owners(), *traded, SYSTEM})

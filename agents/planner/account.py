@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
+from agents.planner.pricing import Markets
 from agents.planner.units import WHOLE, money_units, part_of, quantity_units, reserved, weight_units
 from schemas.ledger import BooksContent
 from schemas.plan import Rule
@@ -53,15 +54,15 @@ class Account:
         return None if self.trade_max is None else self.trade_max - self.traded
 
 
-def account_of(content: BooksContent, mids: dict[str, int]) -> Account:
-    """Return the account of a snapshot with its limits; `mids` are the midpoints of what has a price."""
+def account_of(content: BooksContent, markets: Markets) -> Account:
+    """Return the account of a snapshot with its limits."""
     snapshot = content.snapshot
     limits = snapshot.portfolio.terms.limits
     equity = money_units(snapshot.equity)
     return Account(
         positions={each.symbol: quantity_units(each.quantity) for each in snapshot.positions},
-        mids=mids,
-        available=available(content),
+        mids=markets.mids,
+        available=available(content, markets),
         position_max=None if limits.position_weight_max is None else part_of(equity, limits.position_weight_max),
         ceilings=_ceilings(limits, equity),
         trade_max=None if limits.trade_value_max is None else money_units(limits.trade_value_max),
@@ -75,12 +76,21 @@ def account_of(content: BooksContent, mids: dict[str, int]) -> Account:
     )
 
 
-def available(content: BooksContent) -> int:
-    """Return cash, or buying power with leverage, above the reserve, in units of money."""
+def available(content: BooksContent, markets: Markets) -> int:
+    """Return what buys may spend above the reserve, in units of money: buying power with leverage, else cash.
+
+    Cash that buys the account's shorts back is collateral, not to be spent. What a short without a price needs is not
+    known, so beside one nothing is available.
+    """
     snapshot = content.snapshot
     limits = snapshot.portfolio.terms.limits
-    money = snapshot.buying_power if limits.is_leverage_allowed else snapshot.cash
-    return money_units(money) - reserved(money_units(snapshot.equity), limits.cash_reserve)
+    kept = reserved(money_units(snapshot.equity), limits.cash_reserve)
+    if limits.is_leverage_allowed:
+        return money_units(snapshot.buying_power) - kept
+    shorts = [(-quantity_units(each.quantity), markets.of(each.symbol)) for each in snapshot.positions]
+    collateral = sum(quantity * market.buy for quantity, market in shorts if quantity > 0)
+    spendable = money_units(snapshot.cash) - collateral - kept
+    return min(spendable, 0) if any(quantity > 0 and not market.mid for quantity, market in shorts) else spendable
 
 
 def _ceilings(limits: Limits, equity: int) -> tuple[Ceiling, ...]:

@@ -81,7 +81,8 @@ class Walk:
         if taken:
             line.reducing = taken
             self._take(line, position, taken)
-            self.cash += 0 if line.is_buy else line.notional
+            if not line.is_buy or not self.account.is_leveraged:
+                self.cash += line.notional
         return taken == wanted
 
     def _go_on(self, line: Line, is_small: bool) -> None:
@@ -161,7 +162,8 @@ class Walk:
     def _take(self, line: Line, position: int, taken: int) -> None:
         """Order shares of a line and carry on with what that leaves of the account.
 
-        A reducing sale brings cash; the proceeds of a short are collateral, and with leverage it uses buying power.
+        A reducing sale brings cash, and what covers a short is paid from its collateral: `_reduce` adds either. The
+        proceeds of a short are collateral, and with leverage it uses buying power.
         """
         notional = taken * line.meets
         after = position + taken if line.is_buy else position - taken

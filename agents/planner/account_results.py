@@ -1,7 +1,8 @@
 """What the account's limits came to: the limit, what was wanted of it, and what the plan uses, in the same unit.
 
 Each is stated so that what is used stays within the limit: MAINTENANCE_BUFFER as the greatest maintenance margin, which
-is equity less the buffer; CAPITAL as the money there is plus what reducing sales bring, against what takes from it.
+is equity less the buffer; CAPITAL as the money there is plus what reducing sales bring, against what takes from it:
+increasing buys, with leverage covers and new shorts as well.
 POSITION_WEIGHT_MAX names every symbol it binds, else the symbol that comes nearest to it.
 """
 
@@ -64,7 +65,7 @@ def _capital(account: Account, walk: Walk, judged: Sequence[Line]) -> Constraint
         if not line.is_buy:
             limit += line.reducing * line.meets
         if line.is_buy or account.is_leveraged:
-            reducing = 0 if line.is_buy else line.reducing
+            reducing = 0 if line.is_buy and account.is_leveraged else line.reducing
             wanted += (line.net - reducing) * line.meets
             used += (line.quantity - reducing) * line.meets
     return _result(walk, Rule.CAPITAL, limit, wanted, used)

@@ -18,7 +18,9 @@ Where the contract leaves room:
 - positions count by their size against the limits of the sum and of the margins: a short makes no room for a long, and
   what has no price counts nothing;
 - what a strategy reduces makes room for its increases only as far as it is really crossed or ordered;
-- only sales that reduce bring cash: the proceeds of a short are collateral, and with leverage it uses buying power;
+- only sales that reduce bring cash: the proceeds of a short are collateral, also of one that is held already, and what
+  covers it is paid from them; with leverage a short uses buying power;
+- beside a short without a price nothing is bought: what it needs as collateral is not known;
 - books that say READY but do not add up to the broker's positions block the plan all the same;
 - a plan that is blocked before its limits are looked at lists no constraints.
 """

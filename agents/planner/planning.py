@@ -56,7 +56,7 @@ def plan_of(books: Books) -> Plan:
     limits = snapshot.portfolio.terms.limits
     markets = Markets(snapshot, limits.quote_age_max_s)
     sizes = sized(content, markets)
-    account = account_of(content, markets.mids)
+    account = account_of(content, markets)
     block = _block(books, sizes)
     draft = _drafted(sizes, books, account) if block is None else _blocked(sizes, block, account.step, ())
     lines = [line for line in draft.lines if line.sized.is_listed]

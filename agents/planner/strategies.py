@@ -18,7 +18,8 @@ Counted = Mapping[str, Mapping[int, int]]
 class OwnLimits(NamedTuple):
     """The limits of one strategy, in units of money; None = no limit.
 
-    `cash` is what it may spend before its own sells, `exposure` what it wants to hold together.
+    `cash` is what it may spend before its own sells, `exposure` what it wants to hold together. With `is_cover_free` it
+    buys its shorts back with their collateral, which is no part of `cash`.
     """
 
     strategy_id: str
@@ -28,6 +29,7 @@ class OwnLimits(NamedTuple):
     trade_max: int | None
     trade_left: int
     exposure: int
+    is_cover_free: bool
 
     @property
     def is_only_total(self) -> bool:
@@ -98,6 +100,7 @@ def own_limits(sizes: Sequence[Sized], content: BooksContent, available: int) ->
                 trade_max=None if most is None else money_units(most),
                 trade_left=0 if most is None else money_units(most) - (money_units(book.traded_value) if book else 0),
                 exposure=exposures.get(terms.strategy_id, 0),
+                is_cover_free=cash.is_cover_free,
             )
         )
     return found
@@ -143,7 +146,9 @@ class _Cash:
         self._available = available
         self._everybody = sum(weight_units(each.allocation) for each in run.strategies)
         self._reserve = run.limits.cash_reserve
-        self._values, self._unpriced = _held(sizes) if self._policy is CashPolicy.RESERVE else ({}, frozenset())
+        self.is_cover_free = self._policy is CashPolicy.RESERVE and not run.limits.is_leverage_allowed
+        is_known = self._policy is CashPolicy.RESERVE
+        self._values, self._unpriced = _held(sizes, self.is_cover_free) if is_known else ({}, frozenset())
 
     def of(self, terms: StrategyTerms, capital: int) -> int | None:
         """Return the money of one strategy, in units of money; None = all of the account's."""
@@ -158,14 +163,19 @@ class _Cash:
                 return min(unspent, 0) if terms.strategy_id in self._unpriced else unspent
 
 
-def _held(sizes: Sequence[Sized]) -> tuple[Mapping[str, int], frozenset[str]]:
-    """Return by owner what its shares are worth, shorts negative, and who holds something without a price."""
+def _held(sizes: Sequence[Sized], is_collateral_kept: bool) -> tuple[Mapping[str, int], frozenset[str]]:
+    """Return by owner what its shares are worth, and who holds something without a price.
+
+    Shorts are negative; where their collateral is kept, what buys them back is added.
+    """
     values: defaultdict[str, int] = defaultdict(int)
     unpriced = set()
     for line in sizes:
         mid = line.market.mid
         for name, quantity in zip(line.owners, line.current, strict=True):
             values[name] += quantity * mid
+            if quantity < 0 and is_collateral_kept:
+                values[name] -= quantity * line.market.buy
             if quantity and not mid:
                 unpriced.add(name)
     return values, frozenset(unpriced)

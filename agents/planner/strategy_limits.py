@@ -129,12 +129,14 @@ def _cut_trade_value(strategy: Strategy, wanted: int, is_cut: bool) -> Iterator[
 def _cut_buys(strategy: Strategy) -> Iterator[ConstraintResult]:
     """Hold increases that buy to the strategy's money, its own sells added; proceeds of a short are collateral.
 
-    What covers a short costs its money in any case: one that is stopped leaves money unspent.
+    What covers a short costs its money in any case, unless it is paid from its collateral: one that is stopped leaves
+    money unspent.
     """
     if strategy.own.cash is None:
         return
     sold = sum(part.counted * part.meets for part in strategy.parts if part.sign < 0)
     covered = sum(part.reduction * part.meets for part in strategy.parts if part.sign > 0)
+    covered = 0 if strategy.own.is_cover_free else covered
     limit = strategy.own.cash + sold - covered
     buys = [part for part in strategy.parts if part.sign > 0 and part.increase]
     wanted = sum(part.increase * part.meets for part in buys)

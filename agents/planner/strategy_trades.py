@@ -84,14 +84,15 @@ def recounted(counted: Counted, beyond: Iterable[Beyond]) -> Counted:
 def _beyond(own: OwnLimits, trades: Trades) -> Iterator[Beyond]:
     """Yield the first limit that the increases go beyond; reductions alone go beyond none but the trade value."""
     traded = trades.bought + trades.covered + trades.sold + trades.shorted
+    money = None if own.cash is None else own.cash + trades.sold - (0 if own.is_cover_free else trades.covered)
     if own.position_max is not None and trades.largest > max(own.position_max, 0):
         found = Rule.POSITION_WEIGHT_MAX, own.position_max, trades.largest
     elif trades.added and trades.kept + trades.added > own.weight_total:
         found = Rule.WEIGHT_TOTAL_MAX, own.weight_total, trades.kept + trades.added
     elif own.trade_max is not None and traded > max(own.trade_left, 0):
         found = Rule.TRADE_VALUE_MAX, max(own.trade_left, 0), traded
-    elif own.cash is not None and trades.bought > max(own.cash + trades.sold - trades.covered, 0):
-        found = Rule.CAPITAL, own.cash + trades.sold - trades.covered, trades.bought
+    elif money is not None and trades.bought > max(money, 0):
+        found = Rule.CAPITAL, money, trades.bought
     else:
         return
     yield Beyond(own.strategy_id, *found, trades.reductions)

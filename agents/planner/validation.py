@@ -87,12 +87,16 @@ def _position_faults(lines: Sequence[Line], account: Account) -> Iterator[str]:
 
 
 def _money_faults(lines: Sequence[Line], account: Account) -> Iterator[str]:
-    """Yield buys beyond the money there is, and a trade value beyond its limit; covering a short is never cut."""
+    """Yield buys beyond the money there is, and a trade value beyond its limit; covering a short is never cut.
+
+    Without leverage a cover is paid from its collateral, which is no part of what is available.
+    """
     buys = sum(line.notional for line in lines if line.is_buy)
     sells = sum(line.notional for line in lines if not line.is_buy)
     covers = sum(line.reducing * line.meets for line in lines if line.is_buy)
-    if buys > max(account.available + sells, covers):
-        yield f"expected buys of at most {as_money(account.available + sells):f}, was {as_money(buys):f}"
+    most = account.available + sells + (0 if account.is_leveraged else covers)
+    if buys > max(most, covers):
+        yield f"expected buys of at most {as_money(most):f}, was {as_money(buys):f}"
     if account.trade_left is not None and buys + sells > max(account.trade_left, 0):
         yield f"expected to trade at most {as_money(account.trade_left):f}, was {as_money(buys + sells):f}"
 

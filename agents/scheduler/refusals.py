@@ -15,7 +15,7 @@ from schemas.client_order_id import OLDER_OWNER, OWNER_LENGTH_MAX, SYMBOL_LENGTH
 from schemas.identity import run_id
 from schemas.ledger import MANUAL, STREET, SYSTEM
 from schemas.order import NET
-from schemas.run import Mode, OverlapPolicy, RunRefusal, RunRequest, RunTerms, SyncRule
+from schemas.run import Mode, OrderStyle, OverlapPolicy, RunRefusal, RunRequest, RunTerms, SyncRule
 
 Check = Callable[[RunTerms], str]
 """A check returns what is wrong, with the two values that disagree; nothing when all is well."""
@@ -133,6 +133,19 @@ def _deadline_too_early(terms: RunTerms) -> str:
     return f"expected a deadline not before as_of {terms.as_of.isoformat()}, was {terms.deadline_at.isoformat()}"
 
 
+def _not_sendable(terms: RunTerms) -> str:
+    """The broker takes nothing but limits outside the regular session, and parts of a share of some assets only."""
+    rules, step = terms.execution, terms.limits.quantity_step
+    style, offset = rules.order_style, rules.limit_offset
+    if style is OrderStyle.MARKET and offset:
+        return f"expected a limit_offset of 0 with order style {style}, was {offset.normalize():f}"
+    if style is OrderStyle.MARKET and rules.is_extended_hours:
+        return f"expected a limit style outside the regular session, was {style}"
+    if rules.is_extended_hours and step % 1:
+        return f"expected a quantity_step of whole shares outside the regular session, was {step.normalize():f}"
+    return ""
+
+
 CHECKS: tuple[tuple[RunRefusal, Check], ...] = (
     (RunRefusal.DUPLICATE_STRATEGY, _named_twice),
     (RunRefusal.RESERVED_NAME, _reserved),
@@ -144,5 +157,6 @@ CHECKS: tuple[tuple[RunRefusal, Check], ...] = (
     (RunRefusal.NOT_A_SESSION, _no_session),
     (RunRefusal.DEADLINE_MISSING, _no_deadline),
     (RunRefusal.DEADLINE_BEFORE_AS_OF, _deadline_too_early),
+    (RunRefusal.EXECUTION_NOT_POSSIBLE, _not_sendable),
 )
 """The checks of the terms, in the order of RunRefusal (a test holds them to it)."""

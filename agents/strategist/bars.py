@@ -9,7 +9,7 @@ its bound.
 """
 
 import hashlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -37,13 +37,50 @@ class _Revision(NamedTuple):
 
 
 @dataclass
+class _Plain:
+    """Bars of one partition as they came, while each was above zero and of a later session than the one before.
+
+    `odd_from` is the offset of the first that was not; behind it nothing is taken in. A slice that ends before it needs
+    no look at every bar.
+    """
+
+    partition: int
+    sessions: list[date] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    closes: list[DayClose] = field(default_factory=list)
+    odd_from: int | None = None
+    is_alone: bool = True
+
+    def add(self, revision: _Revision) -> None:
+        close = revision.close
+        self.is_alone = self.is_alone and revision.partition == self.partition
+        if self.odd_from is not None:
+            return
+        if close.adjusted_close > 0 and (not self.sessions or close.session_date > self.sessions[-1]):
+            self.sessions.append(close.session_date)
+            self.offsets.append(revision.offset)
+            self.closes.append(close)
+        else:
+            self.odd_from = revision.offset
+
+    def last(self, count: int, bound: int, through: date) -> tuple[DayClose, ...] | None:
+        """Return the last bars before a bound and through a day; None where only a look at every bar can say."""
+        if not self.is_alone or (self.odd_from is not None and self.odd_from < bound):
+            return None
+        end = min(bisect_left(self.offsets, bound), bisect_right(self.sessions, through))
+        return tuple(self.closes[max(0, end - count) : end])
+
+
+@dataclass
 class _History:
     """All revisions of one symbol: its sessions in order, and per session what was said of it, oldest first."""
 
+    plain: _Plain
     sessions: list[date] = field(default_factory=list)
     revisions: dict[date, list[_Revision]] = field(default_factory=dict)
 
     def add(self, revision: _Revision) -> None:
+        self.plain.add(revision)
         day = revision.close.session_date
         if day not in self.revisions:
             self.sessions.insert(bisect_right(self.sessions, day), day)
@@ -71,7 +108,8 @@ class BarsView:
         if offset < self._next_offsets.get(partition, 0):
             return
         self._next_offsets[partition] = offset + 1
-        self._histories.setdefault(record.symbol, _History()).add(_Revision(partition, offset, _day_close(record)))
+        history = self._histories.setdefault(record.symbol, _History(_Plain(partition)))
+        history.add(_Revision(partition, offset, _day_close(record)))
 
     def until(self, bound: Sequence[PartitionPosition]) -> "BarsSlice":
         """Return what was seen before the bound; of a partition the bound does not name, nothing."""
@@ -96,6 +134,9 @@ class BarsSlice:
         found: list[DayClose] = []
         if history is None:
             return ()
+        plain = history.plain.last(count, self.bound.get(history.plain.partition, 0), self.through)
+        if plain is not None:
+            return plain
         for position in range(bisect_right(history.sessions, self.through) - 1, -1, -1):
             if len(found) == count:
                 break

@@ -8,7 +8,8 @@ from alpaca.data.historical.stock import StockHistoricalDataClient
 from alpaca.trading.client import TradingClient
 
 from agents.broker.ports import NewOrder, OrderStatusFilter, Reply, Subscription
-from infra.alpaca.rest import Params, RestCalls, decimal_text, instant_text, within
+from infra.alpaca.budget import RequestBudget
+from infra.alpaca.rest import Params, RestCalls, decimal_text, instant_text
 from infra.alpaca.session import RecordingSession
 from infra.alpaca.settings import AlpacaSettings
 from infra.alpaca.stream import RawTradingStream, StreamThread
@@ -24,20 +25,28 @@ class AlpacaBrokerage:
     Safe to call from several threads. The keys appear in no repr, log or error text.
     """
 
-    def __init__(self, settings: AlpacaSettings) -> None:
-        """Prepare the clients; nothing is connected yet."""
+    def __init__(self, settings: AlpacaSettings, budget: RequestBudget | None = None) -> None:
+        """Prepare the clients; nothing is connected yet. `budget` is of the trading API's requests."""
         self._settings = settings
+        per_minute = settings.requests_per_minute
+        #: Alpaca counts requests of the two APIs apart.
+        self._budgets = [
+            budget or RequestBudget(per_minute, settings.requests_for_orders),
+            RequestBudget(per_minute, kept_for_orders=0),
+        ]
         key_id, secret_key = settings.key_id.get_secret_value(), settings.secret_key.get_secret_value()
         self._sessions = [RecordingSession(settings.connect_timeout, settings.read_timeout) for _ in range(2)]
         self._trading = RestCalls(
             TradingClient(key_id, secret_key, paper=settings.paper, raw_data=True, url_override=settings.trading_url),
             self._sessions[0],
             self._hidden,
+            self._budgets[0],
         )
         self._data = RestCalls(
             StockHistoricalDataClient(key_id, secret_key, raw_data=True, url_override=settings.data_url),
             self._sessions[1],
             self._hidden,
+            self._budgets[1],
         )
 
     def __repr__(self) -> str:
@@ -52,7 +61,7 @@ class AlpacaBrokerage:
 
     def submit(self, order: NewOrder) -> Reply:
         """POST the order once, all numbers as strings."""
-        body = {
+        body: dict[str, object] = {
             "symbol": order.symbol,
             "qty": decimal_text(order.order_qty),
             "side": order.side.lower(),
@@ -62,11 +71,22 @@ class AlpacaBrokerage:
         }
         if order.limit_price is not None:
             body["limit_price"] = decimal_text(order.limit_price)
-        return self._once(lambda: self._trading.post("/orders", body))
+        if order.extended_hours:
+            body["extended_hours"] = True
+        return self._trading.post("/orders", body, self._settings.total_timeout)
 
     def cancel(self, broker_order_id: str) -> Reply:
         """DELETE the order."""
-        return self._once(lambda: self._trading.delete(f"/orders/{quote(broker_order_id, safe='')}"))
+        return self._trading.delete(f"/orders/{quote(broker_order_id, safe='')}", self._settings.total_timeout)
+
+    def cancel_all(self) -> Reply:
+        """DELETE all open orders."""
+        return self._trading.delete("/orders", self._settings.total_timeout)
+
+    def suspend_trade(self, suspended: bool) -> Reply:
+        """PATCH the account's configuration."""
+        body = {"suspend_trade": suspended}
+        return self._trading.patch("/account/configurations", body, self._settings.total_timeout)
 
     def order_by_client_id(self, client_order_id: str) -> Reply:
         """GET the order by our id."""
@@ -109,27 +129,29 @@ class AlpacaBrokerage:
         params = {"symbols": ",".join(symbols)}
         if self._settings.feed is not None:
             params["feed"] = self._settings.feed
-        return self._once(lambda: self._data.get("/stocks/quotes/latest", params))
+        return self._data.get("/stocks/quotes/latest", params, self._settings.total_timeout)
 
     def asset(self, symbol: str) -> Reply:
         """GET the asset."""
         return self._read(f"/assets/{quote(symbol, safe='')}", {})
+
+    def clock(self) -> Reply:
+        """GET the clock."""
+        return self._read("/clock", {})
 
     def listen(self, on_message: Callable[[str], None], on_gap: Callable[[str], None]) -> Subscription:
         """Open the stream of trade updates; see the port for what the callbacks get."""
         return StreamThread(RawTradingStream(self._settings, on_message, on_gap))
 
     def close(self) -> None:
-        """Close the kept connections; subscriptions are closed by whoever opened them."""
+        """Close the kept connections and end all waiting; subscriptions are closed by whoever opened them."""
+        for budget in self._budgets:
+            budget.close()
         for session in self._sessions:
             session.close()
 
     def _read(self, path: str, params: Params) -> Reply:
-        return self._once(lambda: self._trading.get(path, params))
-
-    def _once(self, call: Callable[[], Reply]) -> Reply:
-        return within(self._settings.total_timeout, call)
+        return self._trading.get(path, params, self._settings.total_timeout)
 
     def _listing(self, path: str, params: Params, next_page: Callable[[str], Params], size: int) -> Reply:
-        seconds = self._settings.listing_timeout
-        return within(seconds, lambda: self._trading.listing(path, params, next_page, size, seconds))
+        return self._trading.listing(path, params, next_page, size, self._settings.listing_timeout)

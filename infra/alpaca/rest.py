@@ -1,9 +1,8 @@
-"""Requests through alpaca-py's clients that end in a Reply: in time, in the broker's own words, and never twice."""
+"""Requests through alpaca-py's clients that end in a Reply: in time, in the broker's own words, no order sent twice."""
 
 import json
 import queue
 import threading
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,8 +11,10 @@ from alpaca.common.exceptions import APIError
 from alpaca.common.rest import RESTClient
 from requests.exceptions import JSONDecodeError
 
-from agents.broker.ports import Reply
+from agents.broker.ports import RATE_LIMITED, Reply
+from infra.alpaca.budget import RequestBudget
 from infra.alpaca.session import RecordingSession
+from infra.clock import seconds
 
 Params = Mapping[str, str]
 
@@ -56,28 +57,62 @@ def within(seconds: float, work: Callable[[], Reply]) -> Reply:
 
 
 class RestCalls:
-    """One of alpaca-py's clients, on a session of ours and without its retries."""
+    """One of alpaca-py's clients, on a session of ours, without its retries, and within a budget of requests."""
 
-    def __init__(self, client: RESTClient, session: RecordingSession, hide: Callable[[str], str]) -> None:
-        """Take over `client`; `hide` removes secrets from a text."""
+    def __init__(
+        self,
+        client: RESTClient,
+        session: RecordingSession,
+        hide: Callable[[str], str],
+        budget: RequestBudget,
+        now_s: Callable[[], float] = seconds,
+    ) -> None:
+        """Take over `client`; `hide` removes secrets from a text, `now_s` is a clock that only goes forward."""
         # alpaca-py repeats a request after 429 and 504, a POST of an order included, and has no setting of 0 for it.
         client._retry = 0  # noqa: SLF001
         client._session = session  # noqa: SLF001
         self._client = client
         self._session = session
         self._hide = hide
+        self._budget = budget
+        self._now_s = now_s
+        self._refused_body = ""
 
-    def get(self, path: str, params: Params) -> Reply:
-        """GET a path under /v2."""
-        return self._reply(lambda: self._client.get(path, dict(params)))
+    def get(self, path: str, params: Params, total_s: float) -> Reply:
+        """GET a path under /v2; a 429 is asked again once, after the broker's reset, if that comes in time."""
+        until = self._now_s() + total_s
+        return within(total_s, lambda: self._get(path, params, until))
 
-    def post(self, path: str, body: Params) -> Reply:
-        """POST a JSON object of strings to a path under /v2."""
-        return self._reply(lambda: self._client.post(path, dict(body)))
+    def post(self, path: str, body: Mapping[str, object], total_s: float) -> Reply:
+        """POST a JSON object to a path under /v2, at most once."""
+        return self._act(lambda: self._client.post(path, dict(body)), total_s)
 
-    def delete(self, path: str) -> Reply:
-        """DELETE a path under /v2."""
-        return self._reply(lambda: self._client.delete(path))
+    def patch(self, path: str, body: Mapping[str, object], total_s: float) -> Reply:
+        """PATCH a path under /v2 with a JSON object, at most once."""
+        return self._act(lambda: self._client.patch(path, dict(body)), total_s)
+
+    def delete(self, path: str, total_s: float) -> Reply:
+        """DELETE a path under /v2, at most once."""
+        return self._act(lambda: self._client.delete(path), total_s)
+
+    def _act(self, send: Callable[[], object], total_s: float) -> Reply:
+        """Wait for a token, then send once; each may take `total_s`: the waiting takes nothing from the request."""
+        missing_s = self._budget.wait(is_order=True, patience_s=total_s)
+        return self._kept_back(missing_s) if missing_s else within(total_s, lambda: self._reply(send))
+
+    def _get(self, path: str, params: Params, until: float) -> Reply:
+        first = self._get_once(path, params, until)
+        if first.http_status != RATE_LIMITED or first.error is not None:
+            return first
+        second = self._get_once(path, params, until)
+        return first if second.http_status == RATE_LIMITED else second
+
+    def _get_once(self, path: str, params: Params, until: float) -> Reply:
+        missing_s = self._budget.wait(is_order=False, patience_s=until - self._now_s())
+        return self._kept_back(missing_s) if missing_s else self._reply(lambda: self._client.get(path, dict(params)))
+
+    def _kept_back(self, missing_s: float) -> Reply:
+        return Reply(RATE_LIMITED, self._refused_body, f"not sent: no request is free for another {missing_s:.1f} s")
 
     def _reply(self, send: Callable[[], object]) -> Reply:
         try:
@@ -94,6 +129,9 @@ class RestCalls:
         answer = self._session.last_answer()
         if answer is None:
             return silence("the client returned without an answer")
+        self._budget.heard(answer.http_status, answer.headers)
+        if answer.http_status == RATE_LIMITED:
+            self._refused_body = answer.body
         return Reply(answer.http_status, answer.body, None)
 
     def _unreadable(self) -> Reply:
@@ -103,17 +141,22 @@ class RestCalls:
         return silence(f"HTTP {answer.http_status} with a body that is not JSON", answer.body)
 
     def listing(
-        self, path: str, params: Params, next_page: Callable[[str], Params], size: int, seconds: float
+        self, path: str, params: Params, next_page: Callable[[str], Params], size: int, total_s: float
     ) -> Reply:
         """GET all pages of a listing, joined as text into one JSON array; the first page that fails is the reply.
 
         `next_page` returns the parameters of the page after the row with an id; a page of fewer than `size` rows is the
         last one.
         """
-        deadline = time.monotonic() + seconds
+        until = self._now_s() + total_s
+        return within(total_s, lambda: self._all_pages(path, params, next_page, size, until))
+
+    def _all_pages(
+        self, path: str, params: Params, next_page: Callable[[str], Params], size: int, until: float
+    ) -> Reply:
         pages: list[str] = []
-        while time.monotonic() < deadline:
-            reply = self.get(path, params)
+        while self._now_s() < until:
+            reply = self._get(path, params, until)
             if reply.http_status != 200:
                 return reply
             rows = json.loads(reply.body, parse_float=str)
@@ -124,4 +167,4 @@ class RestCalls:
             if len(rows) < size:
                 return Reply(200, f"[{','.join(pages)}]", None)
             params = next_page(str(rows[-1]["id"]))
-        return silence(f"listing not complete within {seconds:g} s: {len(pages)} pages read")
+        return silence(f"listing not complete in time: {len(pages)} pages read")

@@ -5,6 +5,7 @@ such a body is not JSON). The session sits below all that: whatever the library 
 """
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ class Answer:
 
     http_status: int
     body: str
+    headers: Mapping[str, str]
 
 
 class RecordingSession(Session):
@@ -42,7 +44,7 @@ class RecordingSession(Session):
         response = super().request(method, url, *args, **{**options, "timeout": self._timeout})
         # JSON is UTF-8; left to itself, requests guesses the encoding of every body by statistics.
         response.encoding = "utf-8"
-        self._of_thread.answer = Answer(response.status_code, response.text)
+        self._of_thread.answer = Answer(response.status_code, response.text, response.headers)
         return response
 
     def last_answer(self) -> Answer | None:

@@ -24,9 +24,14 @@ class AlpacaSettings(BaseModel):
     feed: str | None = Field(default=None, description="Market data feed (iex, sip, ...); None is the account's best.")
     allow_plaintext: bool = Field(default=False, description="Allow http and ws to another machine, as in compose.")
 
+    requests_per_minute: int = Field(default=200, gt=0, description="As Alpaca counts them for one account.")
+    requests_for_orders: int = Field(default=40, ge=0, description="Of those, what reads leave to orders and cancels.")
+
     connect_timeout: float = Field(default=3.0, gt=0)
     read_timeout: float = Field(default=6.0, gt=0, description="Longest wait for the next byte of an answer.")
-    total_timeout: float = Field(default=10.0, gt=0, description="Longest time of one request, whatever happens.")
+    total_timeout: float = Field(
+        default=10.0, gt=0, description="Longest time of one request, of waiting until it may be sent too."
+    )
     listing_timeout: float = Field(default=30.0, gt=0, description="Longest time of a listing, all pages together.")
 
     handshake_timeout: float = Field(default=10.0, gt=0, description="For each of connect, authenticate and listen.")
@@ -46,6 +51,11 @@ class AlpacaSettings(BaseModel):
             url = getattr(self, name)
             if url is not None and not self._may_carry_keys(url):
                 raise ValueError(f"{name}={url}: keys travel encrypted except on this machine; use https or wss")
+        if self.requests_for_orders >= self.requests_per_minute:
+            raise ValueError(
+                f"requests_for_orders={self.requests_for_orders} leaves nothing to read of"
+                f" requests_per_minute={self.requests_per_minute}; lower it"
+            )
         if self.connect_timeout + self.read_timeout > self.total_timeout:
             raise ValueError(
                 f"total_timeout={self.total_timeout} is below connect_timeout + read_timeout ="

@@ -1,6 +1,5 @@
 """`tape bench`: the demo's sessions, then one hop and bare chains on the same broker; every figure with its ratio."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -17,19 +16,18 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.background import STOP_TIMEOUT_S
 from infra.bench.probe import Latency, Probe
-from infra.clock import seconds, system_clock
+from infra.bench.replaying import measure
+from infra.clock import system_clock
 from infra.demo.configuration import request
 from infra.demo.demo import Demo, Wishes
 from infra.demo.stack import ROOT
 from infra.embedded.processes import spawn, stop
 from infra.embedded.progress import Progress
-from infra.kafka.log import read_all
 from infra.kafka.publish import from_outside
-from infra.replay.history import History, decision_path
+from infra.replay.history import History
 from infra.replay.sharing import cores
 from infra.worker import AGENTS
 from schemas.identity import derived
-from topics.codec import decode
 from topics.wire import Outgoing, header_or_none
 
 RATE = 100.0
@@ -79,26 +77,9 @@ class Bench:
         finally:
             stack.down()
 
-    def _replay(self, servers: str) -> dict[str, float]:
+    def _replay(self, servers: str) -> dict[str, dict[str, float]]:
         self._say(Progress("reading the whole log, and judging it again"))
-        started = seconds()
-        count = sum(decode(record) is not None for record in read_all(servers, decision_path()))
-        reading_s = seconds() - started
-        found: dict[str, float] = {"records_consumed_and_decoded_per_second": round(count / reading_s)}
-        for name, jobs in (("one_process", 1), ("all_cores", cores())):
-            judged = self._judged(jobs)
-            found[f"decisions_per_second_{name}"] = round(judged["decisions"]["total"] / judged["seconds"])
-            share = reading_s / judged["seconds"]
-            found[f"share_of_the_speed_of_only_consuming_and_decoding_{name}"] = round(share, 2)
-        return found
-
-    def _judged(self, jobs: int) -> dict[str, Any]:
-        """Replay in a process of its own, which may fork: this one has threads."""
-        command = [sys.executable, "-P", "-m", "infra.cli", "replay", "--all", "--json", "--jobs", str(jobs)]
-        environment = self._demo.stack.worker_environment()
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        judged: dict[str, Any] = json.loads(done.stdout)
-        return judged
+        return {"one_process": measure(servers, 1), "all_cores": measure(servers, cores())}
 
     def _hop(self, servers: str) -> dict[str, Any]:
         self._say(Progress("one hop through an agent"))

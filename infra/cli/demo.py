@@ -1,4 +1,4 @@
-"""`tape demo` and `tape storm`: the main job, for a person and for a script."""
+"""`tape demo`: the main job, for a person and for a script."""
 
 import json
 import sys
@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from infra.demo.demo import Outcome, Wishes
     from infra.embedded.progress import Progress
 
-Sessions = Annotated[int, typer.Option(min=1, help="Consecutive real sessions to trade.")]
 SomeSessions = Annotated[
     int | None, typer.Option(min=1, help="Consecutive real sessions to trade; 20 in the default scenario.")
 ]
@@ -44,7 +43,7 @@ def demo(
     if scenario not in set(ScenarioName):
         raise typer.BadParameter(f"expected one of {', '.join(ScenarioName)}, was {scenario}", param_hint="--scenario")
     wishes = Wishes(default_home(), sessions, kills, seed, keep, ScenarioName(scenario))
-    outcome = _run(wishes, quiet=as_json)
+    outcome = run_demo(wishes, quiet=as_json)
     if as_json:
         print(json.dumps(outcome.as_json()))
     else:
@@ -54,51 +53,8 @@ def demo(
     sys.exit(0 if outcome.holds else 1)
 
 
-def storm(
-    sessions: Sessions = 60,
-    kills: Annotated[int, typer.Option(min=1, help="How many workers are killed with kill -9.")] = 20,
-    seed: Annotated[int, typer.Option(help="Which workers are killed, and when.")] = 1,
-    as_json: Json = False,
-) -> None:
-    """Run the demo twice, undisturbed and with random workers killed, and compare the books.
-
-    Exit code 0 only if both hold, the ledger hashes are equal and the broker got the same orders.
-    """
-    from infra.demo.demo import Wishes
-    from infra.embedded.folders import default_home
-
-    home = default_home() / "storm"
-    calm = _run(Wishes(home / "calm", sessions), quiet=as_json)
-    killed = _run(Wishes(home / "killed", sessions, kills, seed), quiet=as_json)
-    found = {
-        "calm": calm.as_json(),
-        "killed": killed.as_json(),
-        "same_ledger": calm.ledger_hash == killed.ledger_hash,
-        "same_orders": sorted(calm.reckoning.broker.client_order_ids)
-        == sorted(killed.reckoning.broker.client_order_ids),
-    }
-    if as_json:
-        print(json.dumps(found))
-    else:
-        _show_storm(found)
-    good = calm.holds and killed.holds and found["same_ledger"] and found["same_orders"] and killed.kills >= kills
-    sys.exit(0 if good else 1)
-
-
-def _show_storm(found: dict[str, Any]) -> None:
-    for name in ("calm", "killed"):
-        run = found[name]
-        decisions, seconds = run["decisions"], run["seconds"]
-        print(
-            f"{name:<7} {run['kills']:>3} kills  {run['orders']} orders at the broker, "
-            f"{run['broker']['duplicate_client_order_ids']} doubled, "
-            f"{decisions['identical']}/{decisions['total']} decisions identical, {seconds['run']} s, "
-            f"ledger {run['ledger']['hash'][:16]}"
-        )
-    print(f"same ledger: {found['same_ledger']}, same orders: {found['same_orders']}")
-
-
-def _run(wishes: "Wishes", quiet: bool) -> "Outcome":
+def run_demo(wishes: "Wishes", quiet: bool) -> "Outcome":
+    """Run a demo with its progress on stderr."""
     from infra.demo.demo import Demo
 
     with _Progress(quiet) as progress:

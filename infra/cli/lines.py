@@ -37,7 +37,7 @@ def print_orders(lines: Iterable[dict[str, Any]]) -> None:
             plain(order["cum_qty"]),
             _average(order),
             order["ord_status"],
-            order["reason"],
+            ": ".join(each for each in (order["refusal"], order["reason"]) if each),
         ]
         for line in lines
         for order in line["orders"]

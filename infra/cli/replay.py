@@ -36,9 +36,15 @@ def replay(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="What if: another limit or rule of the run; may be repeated."),
     ] = None,
+    rewind: Annotated[
+        bool, typer.Option("--rewind", help="Through real workers, set back to the run in a shadow group.")
+    ] = False,
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Processes to judge a long log with; all cores.")
     ] = None,
+    from_zero: Annotated[
+        bool, typer.Option("--from-zero", help="Of one run: fold the whole log for it, and read no snapshot.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Judge recorded causes again with today's code and compare byte for byte.
@@ -49,6 +55,8 @@ def replay(
     from infra.errors import TapeError
     from infra.replay.scope import Scope
 
+    if rewind and (correlation_id is None or other_code or settings):
+        raise TapeError("--rewind asks about one run, as it was", next_command="tape replay CORRELATION_ID --rewind")
     if (correlation_id is None) is not every:
         raise TapeError("expected a correlation id or --all, was neither or both", next_command="tape replay --all")
     if correlation_id is None:
@@ -60,10 +68,14 @@ def replay(
             "--since, --until, --agent and --strategy narrow --all; a correlation id is one run",
             next_command=f"tape replay {correlation_id}",
         )
+    elif rewind:
+        _rewound(correlation_id, as_json)
     elif other_code or settings:
         _what_if(correlation_id, other_code, settings or [], as_json)
-    else:
+    elif from_zero:
         _replay(Scope(correlation_id), None, jobs, as_json)
+    else:
+        _replay_one(correlation_id, as_json)
 
 
 def _scope(since: str | None, until: str | None, strategy: str | None) -> "Scope":
@@ -86,11 +98,56 @@ def _replay(scope: "Scope", names: "Sequence[str] | None", jobs: int | None, as_
     started = seconds()
     with shown_progress() as on_progress:
         verdict = replay_log(servers, agents, scope, on_progress, jobs=jobs or cores())
+    _say(verdict, seconds() - started, as_json)
+
+
+def _replay_one(name: str, as_json: bool) -> None:
+    """Judge one run from the nearest snapshots; whatever is not plainly identical then is judged from zero."""
+    from infra.clock import seconds
+    from infra.replay.find import find
+    from infra.replay.scope import Scope
+    from infra.replay.single import replay_run
+    from infra.replay.verdict import Verdict
+    from infra.replay.whole import replay_log
+    from infra.settings import Settings
+    from infra.worker import deciding
+
+    settings = Settings.load(needs={"bootstrap_servers"})
+    started = seconds()
+    found = find(settings.bootstrap_servers, settings.database_url, name)
+    verdict = Verdict()
+    if found is not None:
+        judged = replay_run(settings.bootstrap_servers, deciding(), found)
+        verdict = judged.verdict
+        if not judged.is_final:
+            with shown_progress() as on_progress:
+                scope = Scope(found.correlation_id)
+                verdict = replay_log(settings.bootstrap_servers, deciding(), scope, on_progress)
+    _say(verdict, seconds() - started, as_json)
+
+
+def _say(verdict: "Verdict", took_s: float, as_json: bool) -> None:
+    """Print a verdict and end with its exit code."""
     if as_json:
-        print(json.dumps({**verdict.as_json(), "seconds": round(seconds() - started, 3)}, indent=2))
+        print(json.dumps({**verdict.as_json(), "seconds": round(took_s, 3)}, indent=2))
     else:
         show(verdict)
     sys.exit(verdict.exit_code)
+
+
+def _rewound(name: str, as_json: bool) -> None:
+    from infra.clock import seconds
+    from infra.replay.find import find
+    from infra.replay.shadow import shadowed
+    from infra.replay.verdict import Verdict
+    from infra.settings import Settings
+    from infra.worker import deciding
+
+    settings = Settings.load(needs={"bootstrap_servers"})
+    started = seconds()
+    found = find(settings.bootstrap_servers, settings.database_url, name)
+    verdict = Verdict() if found is None else shadowed(settings.bootstrap_servers, deciding(), found)
+    _say(verdict, seconds() - started, as_json)
 
 
 def _what_if(correlation_id: str, path: "Path | None", texts: "Sequence[str]", as_json: bool) -> None:

@@ -36,6 +36,9 @@ RULES: dict[str, str] = {
     "TRADE_VALUE_MAX": "no more may be traded in a day",
     "CAPITAL": "there is no more money for it",
     "PLAN_INVALID": "the finished plan broke a rule of its own",
+    "ORDER_FORM": "the broker takes no order of this form",
+    "REDUCING_FAILED": "too much of what was to be reduced first was not",
+    "CASH_NOT_FREED": "what was to be sold first did not bring the money for it",
 }
 """What each rule says, for a person who does not know its name."""
 
@@ -49,6 +52,7 @@ KEEPS: dict[str, str] = {
 """Why an owner keeps what it holds."""
 
 IN_SECONDS = frozenset({"QUOTE_STALE"})
+IN_PERCENT = frozenset({"REDUCING_FAILED"})
 IN_SHARES = frozenset({"NO_DIFFERENCE", "SHORT_NOT_ALLOWED", "FRACTIONAL_SHORT"})
 OF_THE_MARKET = frozenset({"NOT_TRADABLE", "HALTED", "NO_PRICE"})
 LIMITS = frozenset(
@@ -94,6 +98,8 @@ def named_rule(rule: str, threshold: Decimal | None) -> str:
         return rule
     if rule in IN_SECONDS:
         return f"{rule} {plain(threshold)} s"
+    if rule in IN_PERCENT:
+        return f"{rule} {percent(threshold)}"
     return f"{rule} {plain(threshold) if rule in IN_SHARES else money(threshold)}"
 
 

@@ -13,6 +13,7 @@ import typer
 from infra.errors import TapeError
 
 if TYPE_CHECKING:
+    from infra.sql.loading import Decoder
     from infra.sql.session import Session
 
 EXTENSIONS = ("parquet", "arrow", "csv", "md", "json", "jsonl")
@@ -41,6 +42,7 @@ Follow = Annotated[bool, typer.Option("--follow", help="Go on with every record 
 Every = Annotated[str | None, typer.Option("--every", help="Ask again after each 5s, 1m, ...")]
 Timeout = Annotated[str, typer.Option("--timeout", help="Longest evaluation: 60s, 5m.")]
 Memory = Annotated[str, typer.Option("--memory", help="Memory of the evaluation: 500MB, 4GB.")]
+Decoding = Annotated[str, typer.Option("--decoder", help="auto, batch or fastavro; the rows are the same.")]
 FailEmpty = Annotated[bool, typer.Option("--fail-empty", help="Exit with 3 when no row is found.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="No progress and no notes.")]
 
@@ -61,6 +63,7 @@ def sql(
     every: Every = None,
     timeout: Timeout = "60s",
     memory: Memory = "1GB",
+    decoder: Decoding = "auto",
     fail_empty: FailEmpty = False,
     quiet: Quiet = False,
 ) -> None:
@@ -90,6 +93,7 @@ def sql(
         database=_new(save),
         memory_bytes=_bytes(memory),
         timeout_s=duration(timeout).total_seconds(),
+        decoder=_decoder(decoder),
     )
     text, rows = _text(query, file), -1
     with _interruptible(), Session(wishes, Silent() if quiet else OnStderr()) as session:
@@ -166,6 +170,17 @@ def _explain(session: "Session", text: str) -> None:
     for note in plan.notes:
         print(note)
     print(f"at most {plan.count} records are read")
+    for table in (part.reading.table for part in plan.parts):
+        why = session.why_fastavro(table)
+        print(f"{table.name}: decoded one by one, {why}" if why else f"{table.name}: decoded in batches")
+
+
+def _decoder(text: str) -> "Decoder":
+    from infra.sql.loading import Decoder
+
+    if text not in set(Decoder):
+        raise typer.BadParameter(f"expected a decoder of {', '.join(Decoder)}, was {text}")
+    return Decoder(text)
 
 
 def _shell(session: "Session", home: Path) -> None:

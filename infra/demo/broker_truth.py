@@ -13,9 +13,9 @@ from infra.demo.reckoning import BrokerTruth
 from infra.errors import TapeError
 
 
-def broker_truth(environment: dict[str, str]) -> BrokerTruth:
-    """Return cash, positions and orders as the broker states them; `environment` holds the TAPE_BROKERAGE_ settings."""
-    brokerage = AlpacaBrokerage(
+def brokerage_at(environment: dict[str, str]) -> AlpacaBrokerage:
+    """Return the account at the broker that the TAPE_BROKERAGE_ settings name."""
+    return AlpacaBrokerage(
         AlpacaSettings(
             key_id=SecretStr(environment["TAPE_BROKERAGE_KEY_ID"]),
             secret_key=SecretStr(environment["TAPE_BROKERAGE_SECRET_KEY"]),
@@ -24,6 +24,11 @@ def broker_truth(environment: dict[str, str]) -> BrokerTruth:
             stream_url=environment["TAPE_BROKERAGE_STREAM_URL"],
         )
     )
+
+
+def broker_truth(environment: dict[str, str]) -> BrokerTruth:
+    """Return cash, positions and orders as the broker states them; `environment` holds the TAPE_BROKERAGE_ settings."""
+    brokerage = brokerage_at(environment)
     account = _read(brokerage.account(), "account")
     positions = _read(brokerage.positions(), "positions")
     orders = _read(brokerage.orders("all", None), "orders")

@@ -15,7 +15,9 @@ from filelock import FileLock, Timeout
 
 from infra.clock import seconds
 from infra.demo.broker_truth import broker_truth
+from infra.demo.configuration import GATE_LIMITS
 from infra.demo.driver import Driver
+from infra.demo.limits import set_limits
 from infra.demo.market import Market, Session
 from infra.demo.reckoning import Reckoning
 from infra.demo.scenarios import Scenario, ScenarioName, scenario
@@ -23,6 +25,7 @@ from infra.demo.stack import DemoStack, wait_until
 from infra.embedded.progress import Progress
 from infra.errors import TapeError
 from infra.kafka.log import read_all
+from infra.kafka.publish import Publisher
 from infra.postgres.connection import connect
 from infra.postgres.hashes import ledger_hash
 from infra.postgres.rebuild import rebuild_and_compare
@@ -156,6 +159,7 @@ class Demo:
 
     def _start(self, now: datetime) -> None:
         self.stack.up(self._on_progress)
+        set_limits(Publisher(self.stack.stack.bootstrap_servers, self.stack.partitions, "demo"), GATE_LIMITS, now)
         self._control = self.stack.start_simulator(self._wishes.keep, now, self._scenario.partial_rate)
         self._on_progress(Progress(f"starting {len(AGENTS)} agents"))
         self.stack.start_workers(self._wishes.keep)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from confluent_kafka import Consumer, TopicPartition
 
-from infra.demo.configuration import request
+from infra.demo.configuration import ACCOUNT, request
 from infra.demo.market import Session, bar_id
 from infra.demo.scenarios import Step
 from infra.errors import TapeError
@@ -16,6 +16,7 @@ from infra.kafka.publish import Publisher
 from infra.simulator.client import SimulatedQuote, SimulatorControl
 from infra.simulator.events import Hold
 from schemas.execution import Execution, ExecutionStatus
+from schemas.gate import OrderLimits
 from schemas.identity import derived
 from schemas.market import Bar
 from schemas.order import Fill, Venue
@@ -36,15 +37,30 @@ class RunsFollowed:
 
     def __init__(self, bootstrap_servers: str) -> None:
         self._consumer: Consumer = reading_consumer(bootstrap_servers)
-        watched = partitions_of(bootstrap_servers, [Execution.topic, Run.topic, Fill.topic])
+        watched = partitions_of(bootstrap_servers, [Execution.topic, Run.topic, Fill.topic, OrderLimits.topic])
         self._consumer.assign([TopicPartition(*each, 0) for each in watched])
         self._reached: set[tuple[UUID, str]] = set()
         self._ended: dict[UUID, str] = {}
+        self._limited: set[str] = set()
+
+    def wait_for_limits(self, account_id: str, check: Callable[[], None]) -> None:
+        """Wait until the gateway has taken in limits of the account; raises TapeError when it does not."""
+        if not self._came(lambda: account_id in self._limited, RUN_TIMEOUT_S, check):
+            raise TapeError(
+                f"the gateway has not taken in the limits of account {account_id} within {RUN_TIMEOUT_S:.0f} s",
+                where=OrderLimits.topic,
+                next_command="tape status",
+            )
 
     def wait_for_end(self, run_id: UUID, check: Callable[[], None]) -> str:
         """Return how the run ended; `check` is called now and then and may raise. Raises TapeError when it does not."""
         self._wait(run_id, "its end", lambda: run_id in self._ended, check)
         return self._ended[run_id]
+
+    def end_within(self, run_id: UUID, seconds: float, check: Callable[[], None]) -> str | None:
+        """Return how the run ended, None when it has not ended after so many seconds."""
+        self._came(lambda: run_id in self._ended, seconds, check)
+        return self._ended.get(run_id)
 
     def wait_for(self, run_id: UUID, what: str, check: Callable[[], None]) -> None:
         """Wait until the run is CLEARED, or has been FILLED at the broker for the first time."""
@@ -55,17 +71,23 @@ class RunsFollowed:
         self._consumer.close()
 
     def _wait(self, run_id: UUID, what: str, is_there: Callable[[], bool], check: Callable[[], None]) -> None:
-        until = time.monotonic() + RUN_TIMEOUT_S
+        if not self._came(is_there, RUN_TIMEOUT_S, check):
+            raise TapeError(
+                f"run {run_id} did not come to {what} within {RUN_TIMEOUT_S:.0f} s",
+                next_command=f"tape trace {run_id}",
+            )
+
+    def _came(self, is_there: Callable[[], bool], seconds: float, check: Callable[[], None]) -> bool:
+        """Follow the log until something is there; False when the time is over before."""
+        until = time.monotonic() + seconds
         while not is_there():
             check()
             if time.monotonic() > until:
-                raise TapeError(
-                    f"run {run_id} did not come to {what} within {RUN_TIMEOUT_S:.0f} s",
-                    next_command=f"tape trace {run_id}",
-                )
+                return False
             message = self._consumer.poll(0.2)
             if message is not None and not end_reached(message):
                 self._note(decode(incoming(message)).record)
+        return True
 
     def _note(self, record: object) -> None:
         match record:
@@ -77,6 +99,8 @@ class RunsFollowed:
                 self._ended[run_id] = f"{RunStatus.REFUSED} {refusal}: {detail}"
             case Fill(order=order) if order.venue is Venue.BROKER:
                 self._reached.add((order.run_id, FILLED))
+            case OrderLimits(account_id=account_id):
+                self._limited.add(account_id)
             case _:
                 pass
 
@@ -98,7 +122,11 @@ class Driver:
         self._publisher.flush()
 
     def trade(self, sessions: Sequence[Session], steps: Sequence[Step], check: Callable[[], None]) -> Iterator[UUID]:
-        """Yield the run id of each session once its run has ended, or rests as its step wants it to."""
+        """Yield the run id of each session once its run has ended, or rests as its step wants it to.
+
+        Begins when the gateway has limits, which were asked for before.
+        """
+        self._runs.wait_for_limits(ACCOUNT, check)
         coming = iter(sessions)
         session, as_of = None, None
         for step in steps:

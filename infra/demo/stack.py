@@ -11,9 +11,11 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from agents.broker.ports import Brokerage
 from infra.background import STOP_TIMEOUT_S, Background
 from infra.cli.stack import DEMO_MARKER
 from infra.cli.worker import pids_file
+from infra.demo.broker_truth import brokerage_at
 from infra.demo.configuration import ACCOUNT, CASH
 from infra.embedded.processes import ProcessIdentity, is_alive, log_tail, spawn, stop
 from infra.embedded.progress import OnProgress, Progress
@@ -23,6 +25,7 @@ from infra.errors import TapeError
 from infra.kafka import admin
 from infra.postgres.migrate import migrate
 from infra.registry import client as registry
+from infra.settings import PREFIX
 from infra.simulator.client import SimulatorControl
 from infra.simulator.process import SimulatorProcess
 from infra.simulator.settings import KEY_ID, SECRET_KEY, Terms
@@ -81,24 +84,31 @@ class DemoStack:
         self.stack.up({"registry"}, on_progress)
         registry.register(self.stack.registry_url)
 
-    def start_simulator(self, keep: bool, now: datetime, partial_rate: Decimal) -> SimulatorControl:
+    def start_simulator(
+        self, keep: bool, now: datetime, partial_rate: Decimal, cash: Decimal = CASH
+    ) -> SimulatorControl:
         """Start the local broker, with its clock at `now`; `partial_rate` of the orders are filled in chunks."""
-        terms = Terms(account_number=ACCOUNT, cash=CASH, now=now, partial_rate=partial_rate)
+        terms = Terms(account_number=ACCOUNT, cash=cash, now=now, partial_rate=partial_rate)
         process = SimulatorProcess(self.home / "simulator", terms, detached=keep)
         urls = process.start()
         self.simulator = process
         self.environment |= {
-            "TAPE_BROKERAGE_URL": urls.trading,
-            "TAPE_BROKERAGE_DATA_URL": urls.data,
-            "TAPE_BROKERAGE_STREAM_URL": urls.stream,
+            "TAPE_BROKERAGE_URL": urls.url,
+            "TAPE_BROKERAGE_DATA_URL": urls.url,
+            "TAPE_BROKERAGE_STREAM_URL": urls.stream_url,
             "TAPE_BROKERAGE_KEY_ID": KEY_ID,
             "TAPE_BROKERAGE_SECRET_KEY": SECRET_KEY,
             "TAPE_ACCOUNT_IDS": ACCOUNT,
             "TAPE_CLOCK": "broker",
         }
         if process.pid is not None and keep:
-            self.background.remember("simulator", _identity(process.pid), {"control": urls.control})
-        return SimulatorControl(urls.control)
+            told = {name.removeprefix(PREFIX).lower(): value for name, value in self.environment.items()}
+            self.background.remember("simulator", _identity(process.pid), told)
+        return SimulatorControl(urls.url)
+
+    def brokerage(self) -> Brokerage:
+        """Return the account at the simulator, to be asked as anybody would."""
+        return brokerage_at(self.environment)
 
     def worker_environment(self) -> dict[str, str]:
         """Return the environment every worker is started with."""

@@ -20,6 +20,14 @@ CONTACT_TIMEOUT_S = 10.0
 TIMEOUT_S = 30.0
 POLL_S = 0.05
 
+#: A cache is read whole by whoever takes over, and Kafka compacts what is behind the last segment: hence small ones,
+#: closed after an hour, and compacted once a tenth of them is stale. A segment takes a record of the largest size.
+CACHE_SETTINGS = {
+    "segment.bytes": str(RECORD_BYTES_MAX),
+    "segment.ms": str(60 * 60 * 1000),
+    "min.cleanable.dirty.ratio": "0.1",
+}
+
 MISSING = "missing"
 PARTITIONS = "partitions"
 REPLICAS = "replicas"
@@ -64,6 +72,7 @@ def wanted_settings(topic: Topic, replication_factor: int) -> dict[str, str]:
         "unclean.leader.election.enable": "false",
         "compression.type": "producer",
         "max.message.bytes": str(DEAD_LETTER_BYTES_MAX if is_letter else RECORD_BYTES_MAX),
+        **(CACHE_SETTINGS if topic.is_cache else {}),
     }
 
 

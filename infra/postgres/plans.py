@@ -120,7 +120,8 @@ ORDER BY part.line_ordinal, part.ordinal
 """
 
 _ORDERS = """
-SELECT book, symbol, client_order_id, venue, phase, side, order_qty, orders.cum_qty, ord_status, reason,
+SELECT book, symbol, client_order_id, venue, phase, side, order_qty, orders.cum_qty, gross_trade_amt, ord_status,
+    refusal, reason,
     (SELECT sum(last_qty * last_px) FROM fills WHERE fills.client_order_id = orders.client_order_id) AS value
 FROM orders
 WHERE plan_id = %(plan_id)s AND symbol = coalesce(%(symbol)s, symbol)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from infra.replay.seen import Seen
-from infra.runtime.recovery import OUTSIDE, LogDamagedError
-from topics.wire import GENESIS, Partition, Place, chain_hash, parse_positions
+from infra.runtime.recovery import OUTSIDE, LogDamagedError, Recovered
+from topics.wire import Partition, Place, chain_hash, parse_positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,13 @@ class Decided:
 class Chain:
     """Takes own records in any order and gives decisions out in theirs; raises LogDamagedError at the first flaw."""
 
-    def __init__(self) -> None:
+    def __init__(self, after: Recovered | None = None) -> None:
+        """Begin behind where an agent-partition stood, or at its first decision."""
+        start = after or Recovered(None)
         self._open: dict[int, list[Seen]] = {}
-        self._next = 1
-        self._prev = GENESIS
-        self._judged: dict[Partition, int] = {}
+        self._next = start.seq + 1
+        self._prev = start.prev
+        self._judged: dict[Partition, int] = dict(start.positions)
         self._is_damaged = False
         self._behind_damage: set[int] = set()
 

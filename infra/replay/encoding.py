@@ -11,7 +11,6 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
-from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +20,7 @@ from topics.codec import current_id
 from topics.schema_lock import registered
 
 Write = Callable[[Any, bytearray], None]
+Fields = tuple[tuple[str, Write], ...]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_DAY = date(1970, 1, 1).toordinal()
@@ -30,25 +30,26 @@ _MICROSECOND = timedelta(microseconds=1)
 #: Values whose bytes are kept: the same prices, quantities and ids come again and again; some 200 bytes each.
 _CACHED = 8192
 
+#: A larger record is not worth its memory: 8192 of these are 32 MB.
+_KEPT_BYTES_MAX = 4096
+
 
 def encoded(topic: str, envelope: Envelope, record: Record) -> bytes:
     """Return the framed bytes of a record in the newest schema of its topic."""
     head, fields = _writer_of(topic)
     out = bytearray(head)
-    for of_envelope, get, write in fields:
-        write(get(envelope if of_envelope else record), out)
+    values = {**vars(envelope), **vars(record)}
+    for name, write in fields:
+        write(values[name], out)
     return bytes(out)
 
 
 @cache
-def _writer_of(topic: str) -> tuple[bytes, tuple[tuple[bool, Callable[[Any], Any], Write], ...]]:
+def _writer_of(topic: str) -> tuple[bytes, Fields]:
     used = current_id(topic)
     schema = json.loads(next(each.text for each in registered() if each.id == used))
     named: dict[str, Write] = {}
-    fields = tuple(
-        (field["name"] in Envelope.model_fields, attrgetter(field["name"]), _write(field["type"], named, schema))
-        for field in schema["fields"]
-    )
+    fields = tuple((field["name"], _write(field["type"], named, schema)) for field in schema["fields"])
     return b"\x00" + used.to_bytes(4, "big"), fields
 
 
@@ -69,15 +70,34 @@ def _write(schema: Any, named: dict[str, Write], within: Any) -> Write:
 
 
 def _record(schema: dict[str, Any], named: dict[str, Write]) -> Write:
-    fields: list[tuple[Callable[[Any], Any], Write]] = []
+    fields: list[tuple[str, Write]] = []
 
     def write(value: Any, out: bytearray) -> None:
-        for get, each in fields:
-            each(get(value), out)
+        kept = _KEPT.get(id(value))
+        if kept is not None and kept[0] is value:
+            out += kept[1]
+            return
+        start = len(out)
+        values = vars(value)
+        for name, each in fields:
+            each(values[name], out)
+        _keep(value, bytes(out[start:]))
 
     _known(schema, named, write)
-    fields += [(attrgetter(field["name"]), _write(field["type"], named, schema)) for field in schema["fields"]]
+    fields += [(field["name"], _write(field["type"], named, schema)) for field in schema["fields"]]
     return write
+
+
+#: Records inside of records by identity, with their bytes: a run's terms travel, as one frozen object, through all of
+#: its decisions. The object is kept beside its bytes, so that no other can have its identity.
+_KEPT: dict[int, tuple[Any, bytes]] = {}
+
+
+def _keep(value: Any, written: bytes) -> None:
+    if len(written) <= _KEPT_BYTES_MAX:
+        if len(_KEPT) >= _CACHED:
+            _KEPT.clear()
+        _KEPT[id(value)] = (value, written)
 
 
 def _enum(schema: dict[str, Any], named: dict[str, Write]) -> Write:

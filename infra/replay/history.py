@@ -54,4 +54,4 @@ class History:
 
 def decision_path() -> tuple[str, ...]:
     """Return the names of all topics a replay reads."""
-    return tuple(topic.name for topic in TOPICS)
+    return tuple(topic.name for topic in TOPICS if not topic.is_cache)

@@ -6,16 +6,18 @@ thread, before any message), to handle a record (in the event loop), and to rele
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Protocol
 
 from agents.declaration import Agent, Performer
 from infra.errors import TapeError
-from infra.kafka.log import read
+from infra.kafka.log import high_watermarks
 from infra.runtime.partition import AgentPartition, DecidingPartition, PerformingPartition
-from infra.runtime.recovery import Recovered, decisions, own, recovered
+from infra.runtime.recall import Recalled, SnapshotSettings, recall
+from infra.runtime.snapshotting import Snapshotting, noting
 from infra.runtime.transactions import Committer, TransactionSettings, transactional_producer
 from infra.runtime.views import ViewFollower
-from topics.registry import read_by, written_by
+from topics.registry import read_by
 from topics.wire import Incoming, Partition
 
 #: Work that does not advance for this long ends the process; twice Kafka's usual 30 s.
@@ -67,14 +69,16 @@ class DecisionKeeper:
         settings: TransactionSettings,
         loop: asyncio.AbstractEventLoop,
         performer: Performer | None = None,
+        snapshots: SnapshotSettings | None = None,
     ) -> None:
+        """Prepare; nothing is taken over yet. `snapshots`: None is the default settings."""
         self.patience_s = OUTSIDE_PATIENCE_S if agent.performs else STUCK_AFTER_S
         self._agent = agent
         self._settings = settings
         self._loop = loop
         self._performer = performer
         self._inputs = input_topics(agent)
-        self._outputs = tuple(topic.name for topic in written_by(agent.name))
+        self._snapshots = snapshots or SnapshotSettings()
         self._kept: dict[int, AgentPartition] = {}
         self._follower = None if agent.view is None else ViewFollower(agent.view, settings.bootstrap_servers, loop)
 
@@ -128,7 +132,9 @@ class DecisionKeeper:
     def _take_over_one(self, number: int) -> AgentPartition:
         name = f"{self._agent.name}-{number}"
         producer = transactional_producer(self._settings, name)  # from here on nobody else can add to our events
-        start = self._recover(number)
+        note = noting(producer, self._agent, number)
+        recalled = recall(self._settings.bootstrap_servers, self._agent, number, self._snapshots, note)
+        start = recalled.now
         positions = {(topic, number): 0 for topic in self._inputs} | start.positions
 
         def committer(on_durable: Callable[[int], None]) -> Committer:
@@ -137,7 +143,15 @@ class DecisionKeeper:
         if self._performer is None:
             look = None if self._follower is None else self._follower.look
             return DecidingPartition(
-                self._agent, number, start, positions, committer, self._loop, state=start.state, look=look
+                self._agent,
+                number,
+                start,
+                positions,
+                committer,
+                self._loop,
+                state=start.state,
+                look=look,
+                snapshots=self._snapshotting(number, recalled),
             )
         kept = PerformingPartition(
             self._agent, number, start, positions, committer, self._loop, performer=self._performer
@@ -145,11 +159,9 @@ class DecisionKeeper:
         kept.take_over(start.published)
         return kept
 
-    def _recover(self, number: int) -> Recovered:
-        beginnings = {(topic, number): 0 for topic in self._outputs}
-        records = own(read(self._settings.bootstrap_servers, beginnings), self._agent.name)
-        found = tuple(decisions(records))
-        return recovered(self._agent.decider, found, keep_published=self._agent.performs)
+    def _snapshotting(self, number: int, recalled: Recalled) -> Snapshotting:
+        ends = partial(high_watermarks, self._settings.bootstrap_servers)
+        return Snapshotting(self._agent, number, self._snapshots, ends, self._loop, recalled)
 
 
 def _is_view(agent: Agent, topic: str) -> bool:

@@ -14,6 +14,7 @@ from agents.decider import Message
 from agents.decision import Draft, agent_version, as_recorded, dead_letter, drafts, evolved, read, stamped
 from agents.declaration import Agent, Fact, Performer
 from infra.runtime.recovery import OUTSIDE, Recovered
+from infra.runtime.snapshotting import Snapshotting
 from infra.runtime.transactions import Committer
 from schemas.record import Record
 from topics.codec import Event, UndecodableError
@@ -112,6 +113,10 @@ class AgentPartition:
         self._committer.submit(outgoing)
         return outgoing
 
+    def _write_beside(self, records: tuple[Outgoing, ...]) -> None:
+        if not self._given_up:
+            self._committer.submit_beside(records)
+
     def _committed(self, count: int) -> None:
         self._loop.call_soon_threadsafe(self._note_committed, count)
 
@@ -127,12 +132,23 @@ class AgentPartition:
 
 
 class DecidingPartition(AgentPartition):
-    """Folds its own events and decides."""
+    """Folds its own events and decides; `snapshots` writes the state down now and then."""
 
-    def __init__(self, *args: Any, state: Any, look: Look | None, **settings: Any) -> None:
+    def __init__(
+        self, *args: Any, state: Any, look: Look | None, snapshots: Snapshotting | None = None, **settings: Any
+    ) -> None:
         super().__init__(*args, **settings)
         self._state = state
         self._look = look
+        self._snapshots = snapshots
+        if snapshots is not None:
+            snapshots.start(self._write_beside)
+
+    def abandon(self) -> None:
+        """Give the partition up at once; a snapshot that is being made is not written."""
+        if self._snapshots is not None:
+            self._snapshots.stop()
+        super().abandon()
 
     async def _judge(self, record: Incoming) -> Sequence[Draft]:
         decider = self.agent.decider
@@ -152,6 +168,10 @@ class DecidingPartition(AgentPartition):
         decider = self.agent.decider
         if decider is not None:
             self._state = evolved(decider, self._state, as_recorded(outgoing))
+        if self._snapshots is not None:
+            last = decided[-1].envelope
+            now = Recovered(self._state, self._seq, self._prev, dict(self.positions), last=last)
+            self._snapshots.decided(now, sum(len(each.value) for each in outgoing))
         return outgoing
 
 

@@ -1,17 +1,18 @@
 """Taking over a partition: from the agent's own events to its state and the place where its inputs go on.
 
 The fold refuses a gap: a missing decision, a missing record of a decision or a broken chain stops the worker, because
-a state with a hole in it would decide differently from what the log says.
+a state with a hole in it would decide differently from what the log says. It goes through the records once and keeps
+the state, not the records; where it may begin later than at the first decision is said in `recall`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.decider import Decider
 from agents.decision import evolved
 from infra.errors import TapeError
-from schemas.record import Record
+from schemas.record import Envelope
 from topics.codec import Event, UndecodableError, decode
 from topics.wire import GENESIS, Incoming, Partition, Place, chain_hash, header, header_or_none, parse_positions
 
@@ -41,13 +42,19 @@ class LogDamagedError(TapeError):
 
 @dataclass(frozen=True)
 class Recovered:
-    """Where an agent-partition stands."""
+    """Where an agent-partition stands.
+
+    `last` is the envelope of the last record folded. `covered` are positions of its own topics: its last decision and
+    all later ones lie at or behind them.
+    """
 
     state: Any
     seq: int = 0
     prev: str = GENESIS
     positions: dict[Partition, int] = field(default_factory=dict)
     published: tuple[Event, ...] = ()
+    last: Envelope | None = None
+    covered: dict[Partition, int] = field(default_factory=dict)
 
 
 def own(records: Iterable[Incoming], agent: str) -> Iterator[Incoming]:
@@ -57,50 +64,97 @@ def own(records: Iterable[Incoming], agent: str) -> Iterator[Incoming]:
             yield record
 
 
-def decisions(records: Iterable[Incoming]) -> Iterator[Decision]:
-    """Yield an agent-partition's decisions in order.
+def decisions(records: Iterable[Incoming], first: int = 1) -> Iterator[Decision]:
+    """Yield an agent-partition's decisions in order, each as soon as all before it are whole.
 
-    Raises LogDamagedError at the first gap, fork, broken link, or position that goes back.
+    `records` are those of the decision `first` and of all later ones. Raises LogDamagedError at the first gap, fork,
+    broken link, or position that goes back.
     """
-    by_seq: dict[int, list[Incoming]] = {}
+    chain = _Chain(first)
     for record in records:
-        by_seq.setdefault(_number(record, "seq"), []).append(record)
-    prev = GENESIS
-    before: dict[Partition, int] = {}
-    for expected, seq in enumerate(sorted(by_seq), start=1):
-        decision = _whole(by_seq[seq])
-        if seq != expected:
-            raise _damaged(decision.records[0], "seq", str(expected), str(seq), "a decision is missing")
-        if decision.prev != prev:
-            raise _damaged(decision.records[0], "prev", prev, decision.prev, "the chain is broken")
-        _check_forward(decision, before)
-        prev = decision.hash
-        before |= decision.inputs
-        yield decision
+        chain.add(record)
+        while (decision := chain.take()) is not None:
+            yield decision
+    chain.finish()
 
 
-def recovered(decider: Decider[Any] | None, found: Sequence[Decision], keep_published: bool = False) -> Recovered:
-    """Return the state after the decisions: a fold for a decider, the decoded records for a performer."""
-    events = tuple(_decoded(record) for decision in found for record in decision.records)
-    records: tuple[Record, ...] = tuple(event.record for event in events)
-    state = None if decider is None else evolved(decider, decider.initial_state(), records)
-    published = events if keep_published else ()
-    if not found:
-        return Recovered(state, published=published)
-    last = found[-1]
-    return Recovered(state, last.seq, last.hash, last.inputs, published)
+def recovered(
+    decider: Decider[Any] | None,
+    found: Iterable[Decision],
+    keep_published: bool = False,
+    after: Recovered | None = None,
+    on_decision: Callable[[Recovered], None] = lambda _: None,
+) -> Recovered:
+    """Return the state after the decisions: a fold for a decider, the decoded records for a performer.
+
+    The fold begins with `after`; `on_decision` is told where the agent-partition stands after each decision.
+    """
+    now = after or Recovered(None if decider is None else decider.initial_state())
+    published: list[Event] = []
+    for decision in found:
+        events = tuple(_decoded(record) for record in decision.records)
+        state = now.state if decider is None else evolved(decider, now.state, [each.record for each in events])
+        covered = now.covered | _firsts(decision)
+        now = Recovered(state, decision.seq, decision.hash, decision.inputs, (), events[-1].envelope, covered)
+        on_decision(now)
+        if keep_published:
+            published += events
+    return replace(now, published=tuple(published))
+
+
+class _Chain:
+    """Takes own records in any order and gives decisions out in theirs."""
+
+    def __init__(self, first: int) -> None:
+        self._open: dict[int, list[Incoming]] = {}
+        self._next = first
+        self._prev = GENESIS if first == 1 else None
+        self._before: dict[Partition, int] = {}
+
+    def add(self, record: Incoming) -> None:
+        seq = number_of(record, "seq")
+        if seq < self._next:
+            ordinals = list(range(number_of(record, "count")))
+            found = sorted([*ordinals, number_of(record, "ordinal")])
+            raise _damaged(record, "ordinals", str(ordinals), str(found), "a record is missing or doubled")
+        self._open.setdefault(seq, []).append(record)
+
+    def take(self) -> Decision | None:
+        """Return the next decision, or None while records of it are missing."""
+        group = self._open.get(self._next)
+        if group is None or len(group) < number_of(group[0], "count"):
+            return None
+        decision = _whole(self._open.pop(self._next))
+        if self._prev is not None and decision.prev != self._prev:
+            raise _damaged(decision.records[0], "prev", self._prev, decision.prev, "the chain is broken")
+        _check_forward(decision, self._before)
+        self._next += 1
+        self._prev = decision.hash
+        self._before |= decision.inputs
+        return decision
+
+    def finish(self) -> None:
+        """Refuse what is left over."""
+        for seq in sorted(self._open):
+            decision = _whole(self._open[seq])
+            raise _damaged(decision.records[0], "seq", str(self._next), str(seq), "a decision is missing")
+
+
+def _firsts(decision: Decision) -> dict[Partition, int]:
+    """Return where a decision begins in each topic it has a record in; within a topic its records are in order."""
+    return {(each.topic, each.partition): each.offset for each in reversed(decision.records)}
 
 
 def _whole(records: list[Incoming]) -> Decision:
-    records.sort(key=lambda record: _number(record, "ordinal"))
+    records.sort(key=lambda record: number_of(record, "ordinal"))
     first = records[0]
-    count = _number(first, "count")
-    ordinals = [_number(record, "ordinal") for record in records]
+    count = number_of(first, "count")
+    ordinals = [number_of(record, "ordinal") for record in records]
     if ordinals != list(range(count)):
         raise _damaged(first, "ordinals", str(list(range(count))), str(ordinals), "a record is missing or doubled")
     try:
         return Decision(
-            seq=_number(first, "seq"),
+            seq=number_of(first, "seq"),
             records=tuple(records),
             prev=header(first.headers, "prev"),
             hash=chain_hash(header(record.headers, "sha256") for record in records),
@@ -131,7 +185,8 @@ def _place(decision: Decision) -> Place:
         raise _lost(decision.records[0], error, f"header cause {decision.cause}: ") from error
 
 
-def _number(record: Incoming, name: str) -> int:
+def number_of(record: Incoming, name: str) -> int:
+    """Return the number in one of a record's headers; raises LogDamagedError where there is none."""
     try:
         return int(header(record.headers, name))
     except (KeyError, ValueError) as error:

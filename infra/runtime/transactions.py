@@ -59,13 +59,21 @@ def transactional_producer(settings: TransactionSettings, transactional_id: str)
     return producer
 
 
+@dataclass(frozen=True)
+class _Unit:
+    """Records that become visible together, and how many decisions they are."""
+
+    records: tuple[Outgoing, ...]
+    decisions: int
+
+
 class Committer:
-    """Writes decisions of one agent-partition, each whole, in order; `on_durable` is called in this thread."""
+    """Writes decisions of one agent-partition, each whole, in order; `on_durable` is told how many, in this thread."""
 
     def __init__(self, producer: Producer, name: str, on_durable: Callable[[int], None]) -> None:
         self._name = name
         self._on_durable = on_durable
-        self._ready: deque[tuple[Outgoing, ...]] = deque()
+        self._ready: deque[_Unit] = deque()
         self._wake = threading.Condition()
         self._closed = False
         self._busy_since: float | None = None
@@ -79,11 +87,11 @@ class Committer:
 
     def submit(self, decision: tuple[Outgoing, ...]) -> None:
         """Hand over the records of one decision; they become visible together or not at all."""
-        with self._wake:
-            if self._closed:
-                raise RuntimeError(f"{self._name}: a decision was handed over after the partition was given up")
-            self._ready.append(decision)
-            self._wake.notify()
+        self._submit(_Unit(decision, 1))
+
+    def submit_beside(self, records: tuple[Outgoing, ...]) -> None:
+        """Hand over records that are no decision, to be written together, after all that was handed over before."""
+        self._submit(_Unit(records, 0))
 
     def abandon(self) -> None:
         """Drop what was not handed to the broker yet; the next owner decides it again."""
@@ -97,11 +105,19 @@ class Committer:
         since = self._busy_since
         return 0.0 if since is None else time.monotonic() - since
 
+    def _submit(self, unit: _Unit) -> None:
+        with self._wake:
+            if self._closed:
+                raise RuntimeError(f"{self._name}: a decision was handed over after the partition was given up")
+            self._ready.append(unit)
+            self._wake.notify()
+
     def _run(self, producer: Producer) -> None:
         try:
             while (batch := self._next()) is not None:
                 self._commit(producer, batch)
-                self._on_durable(len(batch))
+                if decided := sum(unit.decisions for unit in batch):
+                    self._on_durable(decided)
         except KafkaException as error:
             kafka_error = error.args[0]
             die(
@@ -111,22 +127,22 @@ class Committer:
         except BaseException as error:
             die(CRASHED, f"transaction of {self._name}", error)
 
-    def _next(self) -> Sequence[tuple[Outgoing, ...]] | None:
+    def _next(self) -> Sequence[_Unit] | None:
         with self._wake:
             while not self._ready and not self._closed:
                 self._wake.wait()
-            batch: list[tuple[Outgoing, ...]] = []
+            batch: list[_Unit] = []
             records = 0
             while self._ready and records < BATCH_RECORDS_MAX:
                 batch.append(self._ready.popleft())
-                records += len(batch[-1])
+                records += len(batch[-1].records)
             return batch or None
 
-    def _commit(self, producer: Producer, batch: Sequence[tuple[Outgoing, ...]]) -> None:
+    def _commit(self, producer: Producer, batch: Sequence[_Unit]) -> None:
         self._busy_since = time.monotonic()
         producer.begin_transaction()
-        for decision in batch:
-            for each in decision:
+        for unit in batch:
+            for each in unit.records:
                 producer.produce(each.topic, each.value, each.key, each.partition, headers=list(each.headers))
         producer.commit_transaction()
         self._busy_since = None

@@ -1,48 +1,43 @@
 """The simulated brokerage's decisions: takes requests one at a time, records what follows, then tells about it."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal
-from uuid import UUID, uuid5
 
-from infra.simulator.book import TICK, Book, Order
+from pydantic import ValidationError
+
+from infra.simulator import corporate
+from infra.simulator.book import Book
+from infra.simulator.checks import check_against_account
+from infra.simulator.drafts import Draft, draft_of
 from infra.simulator.events import (
     Accepted,
     AnyEvent,
     ClockSet,
+    Configuration,
+    Configured,
     Ended,
-    Filled,
+    Halted,
     Held,
     Hold,
     Listed,
-    MovedCash,
-    Opened,
     Posted,
     Quoted,
+    Traded,
 )
-from infra.simulator.exact import plain, total
+from infra.simulator.exact import plain
 from infra.simulator.journal import Journal
-from infra.simulator.matching import cumulative_quantities, execution_price
-from infra.simulator.render import trade_update
-from infra.simulator.rules import (
-    RefusalError,
-    check_against_account,
-    checked_client_order_id,
-    draft_of,
-    invalid,
-    malformed,
-    not_found,
-)
+from infra.simulator.matching import execution_price, leaves
+from infra.simulator.orders import Order
+from infra.simulator.recorder import Recorder, simulated_id
+from infra.simulator.replacing import replacement_of
+from infra.simulator.rules import RefusalError, checked_client_order_id, invalid, malformed, not_found
+from infra.simulator.sessions import SessionOf
 from infra.simulator.settings import Terms
-
-NAMESPACE = UUID("0a6f7a4e-6f0b-5c54-9d0b-6a1f7c1f3f52")
-
-
-def simulated_id(*parts: str) -> str:
-    """Return the uuid5 of what the id stands for, so that the same run gives the same ids."""
-    return str(uuid5(NAMESPACE, "/".join(parts)))
+from infra.simulator.trading import Trading
 
 
 class Engine:
@@ -53,107 +48,62 @@ class Engine:
         journal: Journal,
         terms: Terms,
         publish: Callable[[str], None],
-        session_close: Callable[[datetime], datetime],
+        session_of: SessionOf,
+        observe: Callable[[AnyEvent], None] | None = None,
     ) -> None:
         """Go on where the journal ends, or open an account under `terms` in an empty one.
 
-        `publish` gets every trade update as JSON text; `session_close` returns the close of the session of a time.
+        `publish` gets every trade update as JSON text; `observe` gets every event, those of the journal included.
         """
-        self._journal = journal
-        self._publish = publish
-        self._session_close = session_close
-        self._fresh: list[AnyEvent] = []
-        self._updates: list[str] = []
-        events = iter(journal)
-        first = next(events, None)
-        if first is None:
-            self.reset(terms)
-            return
-        if not isinstance(first, Opened):
-            raise ValueError(f"{journal.path}: begins with {first.kind}, expected opened; delete it to start over")
-        self.book = Book.opened(first)
-        for event in events:
-            self.book.apply(event)
+        self._recorder = Recorder(journal, terms, publish, observe)
+        self._trading = Trading(self._recorder, session_of)
+
+    @property
+    def book(self) -> Book:
+        """The account as it stands."""
+        return self._recorder.book
 
     def reset(self, terms: Terms) -> None:
         """Forget the account and open one under `terms`."""
-        opened = Opened(at=terms.now.astimezone(UTC), terms=terms)
-        deposit = MovedCash(
-            at=opened.at + TICK,
-            activity_id=simulated_id("deposit", terms.account_number),
-            activity_type="CSD",
-            net_amount=terms.cash,
-        )
-        self._journal.restart([opened, deposit])
-        self.book = Book.opened(opened)
-        self.book.apply(deposit)
+        self._recorder.reset(terms)
 
-    @contextmanager
-    def _step(self) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            events, self._fresh = self._fresh, []
-            updates, self._updates = self._updates, []
-            self._journal.append(events)
-            for update in updates:
-                self._publish(update)
-
-    def _happen(self, event: AnyEvent) -> None:
-        self.book.apply(event)
-        self._fresh.append(event)
-        update = trade_update(self.book, event, simulated_id)
-        if update is not None:
-            self._updates.append(update)
-
-    def _next(self) -> datetime:
-        return self.book.now + TICK
+    def step(self) -> AbstractContextManager[None]:
+        """Let several calls be one step."""
+        return self._recorder.step()
 
     def submit(self, request: Mapping[str, object]) -> Order:
         """Take an order, fill what can be filled, and return it as it was when it was taken; raises RefusalError."""
-        with self._step():
-            client_order_id = checked_client_order_id(request) or simulated_id("unnamed", str(len(self.book.orders)))
-            self._happen(Posted(at=self._next(), client_order_id=client_order_id))
-            if client_order_id in self.book.order_ids:
-                raise malformed("client_order_id must be unique")
-            draft = draft_of(request, client_order_id)
-            check_against_account(self.book, draft)
-            order_id = simulated_id("order", client_order_id)
-            self._happen(
-                Accepted(
-                    at=self._next(),
-                    order_id=order_id,
-                    client_order_id=client_order_id,
-                    symbol=draft.symbol,
-                    side=draft.side,
-                    qty=draft.qty,
-                    type=draft.type,
-                    limit_price=draft.limit_price,
-                    time_in_force=draft.time_in_force,
-                )
-            )
-            taken = self.book.orders[order_id]
-            self._match(draft.symbol)
-            return taken
+        with self.step():
+            client_order_id = self._new_client_order_id(request)
+            return self._take(draft_of(request, client_order_id), None)
 
-    def _match(self, symbol: str) -> None:
-        hold = self.book.holds.get(symbol, Hold.NONE)
-        for order in self.book.open_orders(symbol):
-            if hold is Hold.REJECT:
-                self._happen(Ended(at=self._next(), order_id=order.terms.order_id, status="rejected"))
-            elif hold is not Hold.ALL:
-                self._execute(order, hold)
+    def replace(self, order_id: str, request: Mapping[str, object]) -> Order:
+        """Take an order in the place of an open one, and return it as it was when it was taken; raises RefusalError."""
+        with self.step():
+            order = self.order(order_id)
+            client_order_id = self._new_client_order_id(request)
+            return self._take(replacement_of(order, request, client_order_id), order_id)
 
-    def _execute(self, order: Order, hold: Hold) -> None:
-        price = execution_price(order, self.book.quotes.get(order.terms.symbol))
-        if price is None:
-            return
-        filled_qty = order.filled_qty
-        for cum_qty in cumulative_quantities(order, hold, self.book.terms):
-            qty = total(cum_qty, -filled_qty)
-            fill = Filled(at=self._next(), order_id=order.terms.order_id, qty=qty, price=price, cum_qty=cum_qty)
-            self._happen(fill)
-            filled_qty = cum_qty
+    def _new_client_order_id(self, request: Mapping[str, object]) -> str:
+        client_order_id = checked_client_order_id(request) or simulated_id("unnamed", str(len(self.book.orders)))
+        self._recorder.happen(Posted(at=self._recorder.next(), client_order_id=client_order_id))
+        if client_order_id in self.book.order_ids:
+            raise malformed("client_order_id must be unique")
+        return client_order_id
+
+    def _take(self, draft: Draft, replaces: str | None) -> Order:
+        order_id = simulated_id("order", draft.client_order_id)
+        at = self._recorder.next()
+        order = Accepted(at=at, order_id=order_id, replaces=replaces, **asdict(draft))
+        order = order.model_copy(update={"is_queued": self._trading.is_queued(order)})
+        check_against_account(_without(self.book, replaces), draft, order)
+        if replaces is not None:
+            self._recorder.happen(Ended(at=at, order_id=replaces, status="replaced", replaced_by=order_id))
+            order = order.model_copy(update={"at": self._recorder.next()})
+        self._recorder.happen(order)
+        taken = self.book.orders[order_id]
+        self._trading.match(draft.symbol)
+        return taken
 
     def order(self, order_id: str) -> Order:
         """Return an order by the broker's id; raises RefusalError (404)."""
@@ -169,84 +119,104 @@ class Engine:
 
     def cancel(self, order_id: str) -> None:
         """Cancel an open order; raises RefusalError: 404 unknown, 422 when it has ended."""
-        with self._step():
+        with self.step():
             if not self.order(order_id).is_open:
                 raise invalid("order is not cancelable")
-            self._happen(Ended(at=self._next(), order_id=order_id, status="canceled"))
+            self._recorder.happen(Ended(at=self._recorder.next(), order_id=order_id, status="canceled"))
 
-    def quote(self, symbol: str, bid: Decimal, ask: Decimal, time: datetime | None) -> None:
-        """Take a quote and execute what it makes executable; `time` None is now."""
-        with self._step():
-            at = self._next()
-            self._happen(Quoted(at=at, symbol=symbol, bid=bid, ask=ask, time=time or at))
-            self._match(symbol)
+    def configure(self, changes: Mapping[str, object]) -> Configuration:
+        """Change what the account's owner has chosen; raises RefusalError (422). What is None stays as it is.
+
+        `dtbp_check` and `pdt_check`, which Alpaca dropped in 2026, are passed over: clients still send them.
+        """
+        wanted = {name: value for name, value in changes.items() if value is not None and not name.endswith("_check")}
+        try:
+            configuration = Configuration.model_validate(self.book.configuration.model_dump() | wanted)
+        except ValidationError as error:
+            raise malformed(f"invalid configuration: {error.errors()[0]['loc'][0]}") from error
+        with self.step():
+            self._recorder.happen(Configured(at=self._recorder.next(), configuration=configuration))
+        return configuration
+
+    def quote(
+        self,
+        symbol: str,
+        bid: Decimal,
+        ask: Decimal,
+        time: datetime | None,
+        bid_size: Decimal | None = None,
+        ask_size: Decimal | None = None,
+    ) -> None:
+        """Take a quote and execute what it makes executable; `time` None is now, a size of None takes any quantity."""
+        with self.step():
+            at = self._recorder.next()
+            sizes = {"bid_size": bid_size, "ask_size": ask_size}
+            self._recorder.happen(Quoted(at=at, symbol=symbol, bid=bid, ask=ask, time=time or at, **sizes))
+            self._trading.match(symbol)
+
+    def trade(
+        self,
+        symbol: str,
+        price: Decimal,
+        size: Decimal,
+        time: datetime | None = None,
+        *,
+        exchange: str = "V",
+        conditions: tuple[str, ...] = ("@",),
+        tape: str = "C",
+    ) -> None:
+        """Take a print of the market: it triggers stop orders, and is executed against nothing here."""
+        with self.step():
+            at = self._recorder.next()
+            how = {"exchange": exchange, "conditions": conditions, "tape": tape}
+            self._recorder.happen(Traded(at=at, symbol=symbol, price=price, size=size, time=time or at, **how))
+            self._trading.show(symbol, price)
 
     def hold(self, symbol: str, hold: Hold) -> None:
         """Change what the market does with orders of a symbol, open ones included."""
-        with self._step():
-            self._happen(Held(at=self._next(), symbol=symbol, hold=hold))
+        with self.step():
+            self._recorder.happen(Held(at=self._recorder.next(), symbol=symbol, hold=hold))
             if hold is not Hold.REJECT:
-                self._match(symbol)
+                self._trading.match(symbol)
+
+    def halt(self, symbol: str, reason: str = "") -> None:
+        """Stop trading in a symbol: orders are taken and canceled, and none is executed."""
+        with self.step():
+            self._recorder.happen(Halted(at=self._recorder.next(), symbol=symbol, is_halted=True, reason=reason))
+
+    def resume(self, symbol: str) -> None:
+        """Let trading in a symbol go on, and execute what can be."""
+        with self.step():
+            self._recorder.happen(Halted(at=self._recorder.next(), symbol=symbol, is_halted=False))
+            self._trading.match(symbol)
 
     def list_asset(
         self, symbol: str, status: Literal["active", "inactive"] | None, tradable: bool, fractionable: bool
     ) -> None:
         """Change what a symbol is; `status` None = it is gone. Orders that rest are left alone."""
-        with self._step():
-            listed = Listed(at=self._next(), symbol=symbol, status=status, tradable=tradable, fractionable=fractionable)
-            self._happen(listed)
+        with self.step():
+            at = self._recorder.next()
+            self._recorder.happen(
+                Listed(at=at, symbol=symbol, status=status, tradable=tradable, fractionable=fractionable)
+            )
 
     def fill(self, client_order_id: str, qty: Decimal) -> None:
         """Execute a part of an open order now, whatever the market does with its symbol otherwise.
 
         Raises RefusalError: 404 unknown; 422 when it has ended, is not that large, or has no price to trade at.
         """
-        with self._step():
+        with self.step():
             order = self.order_by_client_id(client_order_id)
-            price = execution_price(order, self.book.quotes.get(order.terms.symbol))
-            if not 0 < qty <= order.leaves_qty:
-                raise invalid(f"order {client_order_id}: {plain(order.leaves_qty)} left, cannot fill {plain(qty)}")
-            if price is None:
+            price = execution_price(self.book, order)
+            left = order.leaves_qty if price is None else leaves(self.book, order, price)
+            if order.is_open and price is None:
                 raise invalid(f"order {client_order_id}: no price to trade at; quote {order.terms.symbol} first")
-            cum_qty = total(order.filled_qty, qty)
-            order_id = order.terms.order_id
-            self._happen(Filled(at=self._next(), order_id=order_id, qty=qty, price=price, cum_qty=cum_qty))
-
-    def move_cash(
-        self,
-        activity_type: str,
-        net_amount: Decimal,
-        *,
-        symbol: str | None = None,
-        qty: Decimal | None = None,
-        per_share_amount: Decimal | None = None,
-        description: str = "",
-    ) -> str:
-        """Book a dividend, a fee, a transfer; return the activity's id."""
-        with self._step():
-            at = self._next()
-            count = len(self.book.activities)
-            activity_id = simulated_id("activity", activity_type, symbol or "", plain(net_amount), str(count))
-            self._happen(
-                MovedCash(
-                    at=at,
-                    activity_id=activity_id,
-                    activity_type=activity_type,
-                    net_amount=net_amount,
-                    symbol=symbol,
-                    qty=qty,
-                    per_share_amount=per_share_amount,
-                    description=description,
-                )
-            )
-            return activity_id
-
-    def needs_sessions(self) -> bool:
-        """Say whether setting the clock has to look up when sessions end."""
-        return any(order.terms.time_in_force == "day" for order in self.book.open_orders())
+            if price is None or not 0 < qty <= left:
+                raise invalid(f"order {client_order_id}: {plain(left)} left, cannot fill {plain(qty)}")
+            self._trading.fill(order, price, qty)
 
     def set_clock(self, now: datetime) -> datetime:
-        """Set the clock and expire the day orders whose session has ended; return the clock.
+        """Set the clock, let sessions open and close on the way, and return it.
 
         The events of one instant advance the clock by a microsecond each, so the same time may be set again; a time
         before the last one set is refused (RefusalError 422).
@@ -257,10 +227,66 @@ class Engine:
             raise RefusalError(
                 422, None, f"the clock is at {before.isoformat()}, it cannot go back to {now.isoformat()}"
             )
-        day_orders = [order.terms for order in self.book.open_orders() if order.terms.time_in_force == "day"]
-        expiring = [terms.order_id for terms in day_orders if self._session_close(terms.at) <= now]
-        with self._step():
-            self._happen(ClockSet(at=max(now, self._next()), now=now))
-            for order_id in expiring:
-                self._happen(Ended(at=self._next(), order_id=order_id, status="expired"))
+        self._trading.check_bounds(now)
+        has_moments = self.book.terms.venue_hours and self.book.open_orders()
+        moments = list(self._trading.moments(before, now)) if has_moments else []
+        with self.step():
+            for moment in moments:
+                self._recorder.happen(ClockSet(at=max(moment.at, self._recorder.next()), now=moment.at))
+                self._trading.ring(moment.bell, moment.at)
+            self._recorder.happen(ClockSet(at=max(now, self._recorder.next()), now=now))
+            self._trading.expire(now)
         return self.book.now
+
+    def move_cash(
+        self,
+        activity_type: str,
+        net_amount: Decimal,
+        *,
+        symbol: str | None = None,
+        qty: Decimal | None = None,
+        per_share_amount: Decimal | None = None,
+        activity_sub_type: str | None = None,
+        description: str = "",
+    ) -> str:
+        """Book a dividend, a fee, a transfer; return the activity's id."""
+        with self.step():
+            return corporate.book(
+                self._recorder,
+                activity_type,
+                net_amount,
+                symbol=symbol,
+                qty=qty,
+                per_share_amount=per_share_amount,
+                activity_sub_type=activity_sub_type,
+                description=description,
+            )
+
+    def pay_dividend(self, symbol: str, per_share: Decimal) -> str | None:
+        """Pay a cash dividend on what is held, or charge it on what is short; None when nothing is."""
+        with self.step():
+            return corporate.pay_dividend(self._recorder, symbol, per_share)
+
+    def split(
+        self, symbol: str, new_rate: Decimal, old_rate: Decimal, cash_in_lieu_price: Decimal | None = None
+    ) -> None:
+        """Make `old_rate` shares `new_rate` shares; see `corporate.split`. Raises RefusalError (422)."""
+        with self.step():
+            corporate.split(self._recorder, symbol, new_rate, old_rate, cash_in_lieu_price)
+
+    def rename(self, symbol: str, new_symbol: str) -> None:
+        """Let a symbol go by another one; raises RefusalError (422) when that one is taken."""
+        with self.step():
+            corporate.rename(self._recorder, symbol, new_symbol)
+
+    def charge_fees(self, day: date, reg_per_million: Decimal, taf_per_share: Decimal, taf_cap: Decimal) -> list[str]:
+        """Charge the regulatory fees on what was sold on a New York day, once; return the activities' ids."""
+        with self.step():
+            return corporate.charge_fees(self._recorder, day, reg_per_million, taf_per_share, taf_cap)
+
+
+def _without(book: Book, order_id: str | None) -> Book:
+    """Return an account as it would be with an open order gone; for looking at only."""
+    if order_id is None:
+        return book
+    return replace(book, open_ids={each: None for each in book.open_ids if each != order_id})

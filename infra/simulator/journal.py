@@ -9,16 +9,30 @@ from infra.simulator.events import EVENTS, AnyEvent
 
 FILE_NAME = "simulator.sqlite3"
 
+#: Rises whenever events of an older journal could no longer be read, or would mean something else.
+VERSION = 2
 
-class JournalInUseError(TapeError):
+
+class JournalError(TapeError):
+    """The journal cannot be used."""
+
+
+class JournalInUseError(JournalError):
     """Another process holds the journal."""
+
+
+class JournalVersionError(JournalError):
+    """The journal was written by a simulator of another version."""
 
 
 class Journal:
     """An append-only list of events; one process at a time."""
 
     def __init__(self, folder: Path) -> None:
-        """Open or create the journal in `folder`; raises JournalInUseError when another simulator runs there."""
+        """Open or create the journal in `folder`.
+
+        Raises JournalInUseError when another simulator runs there, JournalVersionError for one of another version.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / FILE_NAME
         self._database = sqlite3.connect(self.path, timeout=0, isolation_level=None)
@@ -35,8 +49,22 @@ class Journal:
             raise JournalInUseError(
                 f"the simulator's journal cannot be opened alone: {error}",
                 where=str(self.path),
-                next_command="stop the simulator that runs there, or choose another --data",
+                next_command="stop the simulator that runs there, or choose another --state",
             ) from error
+        self._check_version()
+
+    def _check_version(self) -> None:
+        (found,) = self._database.execute("PRAGMA user_version").fetchone()
+        (count,) = self._database.execute("SELECT count(*) FROM events").fetchone()
+        if count == 0:
+            self._database.execute(f"PRAGMA user_version = {VERSION}")
+        elif found != VERSION:
+            self._database.close()
+            raise JournalVersionError(
+                f"the simulator's journal is of version {found}, this simulator writes version {VERSION}",
+                where=str(self.path),
+                next_command="delete the file to open a new account, or choose another --state",
+            )
 
     def __iter__(self) -> Iterator[AnyEvent]:
         for (body,) in self._database.execute("SELECT body FROM events ORDER BY n"):

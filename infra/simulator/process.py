@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from infra.errors import TapeError
-from infra.simulator.server import SimulatorUrls
-from infra.simulator.settings import SimulatorSettings, Terms
+from infra.simulator.settings import SimulatorSettings, SimulatorUrls, Terms
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_TIMEOUT_S = 20.0
@@ -28,9 +27,17 @@ class SimulatorNotReadyError(TapeError):
 class SimulatorProcess:
     """One simulator with its journal and log in `home`; it ends with its parent unless it is `detached`."""
 
-    def __init__(self, home: Path, terms: Terms | None = None, port: int = 0, detached: bool = False) -> None:
+    def __init__(
+        self,
+        home: Path,
+        terms: Terms | None = None,
+        port: int = 0,
+        detached: bool = False,
+        recording: Path | None = None,
+    ) -> None:
         """Describe the process; nothing is started. `terms` are for an account that does not exist in `home` yet."""
         self._home = home
+        self._recording = recording
         self._terms = terms or Terms()
         self._port = port
         self._detached = detached
@@ -55,7 +62,11 @@ class SimulatorProcess:
             raise SimulatorNotReadyError(f"already running as process {self.pid}", next_command="stop it first")
         self._home.mkdir(parents=True, exist_ok=True)
         settings = SimulatorSettings(
-            data=self._home.resolve(), port=self._port, terms=self._terms, ends_with_stdin=not self._detached
+            state=self._home.resolve(),
+            port=self._port,
+            recording=self._recording,
+            terms=self._terms,
+            ends_with_stdin=not self._detached,
         )
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         with self.log_path.open("a") as log:
@@ -76,9 +87,8 @@ class SimulatorProcess:
             raise SimulatorNotReadyError(
                 f"the simulator did not get ready; its log ends with: {end}", where=str(self.log_path)
             )
-        ready = json.loads(line)
-        urls = SimulatorUrls(**{name: ready[name] for name in ("trading", "data", "stream", "control")})
-        self._port = int(urls.trading.rpartition(":")[2])
+        urls = SimulatorUrls(**json.loads(line))
+        self._port = int(urls.url.rpartition(":")[2])
         return urls
 
     def stop(self) -> None:

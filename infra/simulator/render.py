@@ -2,17 +2,14 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from zoneinfo import ZoneInfo
 
-from infra.simulator import margin
-from infra.simulator.book import Activity, Book, Execution, Order, Position
-from infra.simulator.events import Accepted, AnyEvent, Ended, Filled, MovedCash, Quoted
-from infra.simulator.exact import EXACT, ZERO, plain, product, stamp, total
+from infra.simulator import margin, valuation
+from infra.simulator.book import Book, Execution
+from infra.simulator.exact import ZERO, plain, product, stamp, total
+from infra.simulator.orders import Order
 from schemas.quantities import CONTEXT
 
-NEW_YORK = ZoneInfo("America/New_York")
 MakeId = Callable[..., str]
 
 
@@ -23,7 +20,7 @@ def to_json(value: object) -> str:
 
 def average(value: Decimal, qty: Decimal) -> str:
     """Write value / qty, rounded for display."""
-    return plain(CONTEXT.divide(value, qty).quantize(margin.AVERAGE_UNIT, rounding=ROUND_HALF_EVEN, context=CONTEXT))
+    return plain(CONTEXT.divide(value, qty).quantize(valuation.AVERAGE_UNIT, rounding=ROUND_HALF_EVEN, context=CONTEXT))
 
 
 def asset_id(symbol: str, make_id: MakeId) -> str:
@@ -68,14 +65,14 @@ def order(item: Order, make_id: MakeId) -> dict[str, object]:
         "expired_at": updated_at if item.status == "expired" else None,
         "canceled_at": updated_at if item.status == "canceled" else None,
         "failed_at": updated_at if item.status == "rejected" else None,
-        "replaced_at": None,
-        "replaced_by": None,
-        "replaces": None,
+        "replaced_at": updated_at if item.status == "replaced" else None,
+        "replaced_by": item.replaced_by,
+        "replaces": terms.replaces,
         "asset_id": asset_id(terms.symbol, make_id),
         "symbol": terms.symbol,
         "asset_class": "us_equity",
-        "notional": None,
-        "qty": plain(terms.qty),
+        "notional": _number(terms.notional),
+        "qty": _number(terms.qty),
         "filled_qty": plain(item.filled_qty),
         "filled_avg_price": average(item.filled_value, item.filled_qty) if item.filled_qty else None,
         "order_class": "",
@@ -83,120 +80,29 @@ def order(item: Order, make_id: MakeId) -> dict[str, object]:
         "type": terms.type,
         "side": terms.side,
         "time_in_force": terms.time_in_force,
-        "limit_price": None if terms.limit_price is None else plain(terms.limit_price),
-        "stop_price": None,
+        "limit_price": _number(terms.limit_price),
+        "stop_price": _number(item.stop_price),
         "status": item.status,
-        "extended_hours": False,
+        "extended_hours": terms.extended_hours,
         "legs": None,
-        "trail_percent": None,
-        "trail_price": None,
-        "hwm": None,
+        "trail_percent": _number(terms.trail_percent),
+        "trail_price": _number(terms.trail_price),
+        "hwm": _number(item.high_water_mark),
     }
 
 
-def trade_update(book: Book, event: AnyEvent, make_id: MakeId) -> str | None:
-    """Return what the stream says about an event that was just applied, None for one that concerns no order."""
-    if not isinstance(event, Accepted | Filled | Ended):
-        return None
-    item = book.orders[event.order_id]
-    name, execution = _event_name(event, item), {}
-    identity = plain(event.cum_qty) if isinstance(event, Filled) else name
-    if isinstance(event, Filled):
-        position_qty = plain(book.held_qty(item.terms.symbol))
-        execution = {"price": plain(event.price), "qty": plain(event.qty), "position_qty": position_qty}
-    data = {
-        "event": name,
-        "execution_id": make_id("execution", item.terms.client_order_id, identity),
-        "at": stamp(event.at),
-        "timestamp": stamp(event.at),
-        **execution,
-        "order": order(item, make_id),
-    }
-    return to_json({"stream": "trade_updates", "data": data})
-
-
-def _event_name(event: Accepted | Filled | Ended, item: Order) -> str:
-    match event:
-        case Accepted():
-            return "new"
-        case Filled():
-            return "fill" if item.status == "filled" else "partial_fill"
-        case Ended():
-            return event.status
-
-
-def activity_id(item: Activity, make_id: MakeId) -> str:
-    """Return the paging id of an activity: its New York time to the millisecond, then an id of its own."""
-    if isinstance(item, MovedCash):
-        return f"{_day_and_time(item.at)}::{item.activity_id}"
-    own = make_id("activity", item.order.terms.client_order_id, plain(item.fill.cum_qty))
-    return f"{_day_and_time(item.fill.at)}::{own}"
-
-
-def activity_time(item: Activity) -> datetime:
-    """Return when an activity happened."""
-    return item.at if isinstance(item, MovedCash) else item.fill.at
-
-
-def activity_type(item: Activity) -> str:
-    """Return the activity's type, FILL for executions."""
-    return item.activity_type if isinstance(item, MovedCash) else "FILL"
-
-
-def activity(item: Activity, make_id: MakeId) -> dict[str, object]:
-    """Return a row of the account's activities."""
-    return _moved_cash(item, make_id) if isinstance(item, MovedCash) else _execution(item, make_id)
-
-
-def _day_and_time(at: datetime) -> str:
-    return at.astimezone(NEW_YORK).strftime("%Y%m%d%H%M%S%f")[:17]
-
-
-def _execution(item: Execution, make_id: MakeId) -> dict[str, object]:
-    terms, fill = item.order.terms, item.fill
-    return {
-        "id": activity_id(item, make_id),
-        "activity_type": "FILL",
-        "transaction_time": stamp(fill.at),
-        "type": "fill" if item.order.status == "filled" else "partial_fill",
-        "price": plain(fill.price),
-        "qty": plain(fill.qty),
-        "side": terms.side,
-        "symbol": terms.symbol,
-        "leaves_qty": plain(item.order.leaves_qty),
-        "order_id": terms.order_id,
-        "cum_qty": plain(fill.cum_qty),
-        "order_status": item.order.status,
-    }
-
-
-def _moved_cash(item: MovedCash, make_id: MakeId) -> dict[str, object]:
-    row: dict[str, object] = {
-        "id": activity_id(item, make_id),
-        "activity_type": item.activity_type,
-        "date": item.at.astimezone(NEW_YORK).date().isoformat(),
-        "created_at": stamp(item.at),
-        "net_amount": plain(item.net_amount),
-        "currency": "USD",
-        "status": "executed",
-        "description": item.description,
-    }
-    if item.symbol is not None:
-        row["symbol"] = item.symbol
-    if item.qty is not None:
-        row["qty"] = plain(item.qty)
-    if item.per_share_amount is not None:
-        row["per_share_amount"] = plain(item.per_share_amount)
-    return row
+def _number(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
 
 
 def position(book: Book, symbol: str, make_id: MakeId) -> dict[str, object]:
-    """Return a holding."""
-    held: Position = book.positions[symbol]
-    price = margin.mark(book, symbol)
+    """Return a holding; `lastday_price` is the one at which the last New York day ended, today's if there is none."""
+    held = book.positions[symbol]
+    price = valuation.mark(book, symbol)
     value = product(held.qty, price)
     profit = CONTEXT.subtract(value, held.cost)
-    ratio = average(profit, abs(held.cost)) if held.cost else "0"
+    today, invested = _profit_today(book, symbol, value)
+    lastday_price = _lastday_price(book, symbol, price)
     return {
         "asset_id": asset_id(symbol, make_id),
         "symbol": symbol,
@@ -210,13 +116,33 @@ def position(book: Book, symbol: str, make_id: MakeId) -> dict[str, object]:
         "cost_basis": _shown(held.cost),
         "market_value": plain(value),
         "unrealized_pl": _shown(profit),
-        "unrealized_plpc": ratio,
-        "unrealized_intraday_pl": _shown(profit),
-        "unrealized_intraday_plpc": ratio,
+        "unrealized_plpc": average(profit, abs(held.cost)) if held.cost else "0",
+        "unrealized_intraday_pl": _shown(today),
+        "unrealized_intraday_plpc": average(today, abs(invested)) if invested else "0",
         "current_price": plain(price),
-        "lastday_price": plain(price),
-        "change_today": "0",
+        "lastday_price": _shown(lastday_price),
+        "change_today": average(CONTEXT.subtract(price, lastday_price), lastday_price) if lastday_price else "0",
     }
+
+
+def _lastday_price(book: Book, symbol: str, price: Decimal) -> Decimal:
+    return price if book.yesterday is None else book.yesterday.prices.get(symbol, price)
+
+
+def _profit_today(book: Book, symbol: str, value: Decimal) -> tuple[Decimal, Decimal]:
+    """Return what a holding has gained today, and what it is measured by: its worth last night and today's trades."""
+    invested = ZERO
+    if book.yesterday is not None and symbol in book.yesterday.prices:
+        invested = CONTEXT.multiply(book.yesterday.prices[symbol], book.yesterday.quantities[symbol])
+    for item in reversed(book.activities):
+        if not isinstance(item, Execution):
+            continue
+        if valuation.new_york_day(item.fill.at) != book.today:
+            break
+        if item.order.terms.symbol == symbol:
+            traded = product(item.fill.qty, item.fill.price)
+            invested = CONTEXT.add(invested, traded if item.order.terms.side == "buy" else -traded)
+    return CONTEXT.subtract(value, invested), invested
 
 
 def _shown(value: Decimal) -> str:
@@ -225,8 +151,10 @@ def _shown(value: Decimal) -> str:
 
 def account(book: Book, make_id: MakeId) -> dict[str, object]:
     """Return the account; cash is exact, however many decimals that takes."""
-    equity = plain(margin.equity(book))
+    equity = plain(valuation.equity(book))
     buying_power = plain(max(margin.buying_power(book), ZERO))
+    last = book.yesterday
+    balance_day = valuation.new_york_day(book.terms.now) if last is None else last.day
     return {
         "id": make_id("account", book.terms.account_number),
         "account_number": book.terms.account_number,
@@ -242,32 +170,22 @@ def account(book: Book, make_id: MakeId) -> dict[str, object]:
         "options_trading_level": 0,
         "equity": equity,
         "portfolio_value": equity,
-        "last_equity": plain(book.terms.cash),
-        "long_market_value": plain(margin.long_value(book)),
-        "short_market_value": plain(margin.short_value(book)),
+        "last_equity": plain(book.terms.cash if last is None else last.equity),
+        "long_market_value": plain(valuation.long_value(book)),
+        "short_market_value": plain(valuation.short_value(book)),
         "initial_margin": plain(margin.initial_margin(book)),
         "maintenance_margin": plain(margin.maintenance_margin(book)),
-        "last_maintenance_margin": "0",
+        "last_maintenance_margin": "0" if last is None else plain(margin.maintenance_of(book, last.gross_value)),
         "sma": "0",
-        "multiplier": str(book.terms.multiplier),
-        "shorting_enabled": book.terms.multiplier > 1,
+        "multiplier": str(book.multiplier),
+        "shorting_enabled": book.multiplier > 1 and not book.configuration.no_shorting,
         "account_blocked": False,
         "trading_blocked": False,
         "transfers_blocked": False,
-        "trade_suspended_by_user": False,
+        "trade_suspended_by_user": book.configuration.suspend_trade,
         "accrued_fees": "0",
         "pending_reg_taf_fees": "0",
         "intraday_adjustments": "0",
-        "balance_asof": book.terms.now.astimezone(NEW_YORK).date().isoformat(),
+        "balance_asof": balance_day.isoformat(),
         "created_at": stamp(book.terms.now),
     }
-
-
-def quotes(found: list[Quoted]) -> str:
-    """Return latest quotes as JSON text; prices are JSON numbers there, written digit by digit from the decimals."""
-    return '{"quotes":{' + ",".join(f"{to_json(quote.symbol)}:{_quote(quote)}" for quote in found) + "}}"
-
-
-def _quote(quote: Quoted) -> str:
-    bid, ask = (plain(EXACT.plus(price)) for price in (quote.bid, quote.ask))
-    return f'{{"t":"{stamp(quote.time)}","bx":"V","bp":{bid},"bs":100,"ax":"V","ap":{ask},"as":100,"c":["R"],"z":"C"}}'

@@ -1,14 +1,22 @@
-"""When sessions of the New York Stock Exchange open and close, early closes included.
+"""When sessions of the New York Stock Exchange open and close, early closes included."""
 
-The calendar brings pandas along and takes two seconds to load; a simulator that nobody asks for the time never does.
-"""
-
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from typing import Any
+from itertools import islice
+from zoneinfo import ZoneInfo
 
-FIRST_SESSION = "2010-01-04"
+from agents.scheduler.sessions import LAST, is_session
+from infra.simulator.early_closes import EARLY_CLOSES
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+#: Before 1993 early closes were at other hours.
+FIRST = date(1993, 1, 1)
+EARLY, OPEN, CLOSE, LATE = time(4), time(9, 30), time(16), time(20)
+EARLY_CLOSE, LATE_AFTER_EARLY_CLOSE = time(13), time(17)
+T_PLUS_2_FROM, T_PLUS_1_FROM = date(2017, 9, 5), date(2024, 5, 28)
 
 
 @dataclass(frozen=True)
@@ -20,33 +28,66 @@ class MarketHours:
     next_close: datetime
 
 
+@dataclass(frozen=True)
+class Session:
+    """One trading day: extended hours from `early` to `open` and from `close` to `late`, times in UTC."""
+
+    day: date
+    early: datetime
+    open: datetime
+    close: datetime
+    late: datetime
+
+
+#: Returns the session whose extended hours are on at a time, else the next one; raises ValueError out of bounds.
+SessionOf = Callable[[datetime], Session]
+
+
 @cache
-def calendar() -> Any:
-    """Load the exchange's calendar, once; it reaches one year past today."""
-    import exchange_calendars  # noqa: PLC0415
+def _session(day: date) -> Session:
+    close, late = (EARLY_CLOSE, LATE_AFTER_EARLY_CLOSE) if day in EARLY_CLOSES else (CLOSE, LATE)
+    early, opens, closes, ends = (
+        datetime.combine(day, each, NEW_YORK).astimezone(UTC) for each in (EARLY, OPEN, close, late)
+    )
+    return Session(day, early, opens, closes, ends)
 
-    return exchange_calendars.get_calendar("XNYS", start=FIRST_SESSION)
+
+def _days(first: date, last: date = LAST) -> Iterator[date]:
+    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    return (day for day in days if is_session(day))
 
 
-def session_close(at: datetime) -> datetime:
-    """Return the close of the session open at `at`, else of the next one; raises ValueError out of bounds."""
-    return _utc(calendar().next_close(_within_bounds(at)))
+def session_of(at: datetime) -> Session:
+    """Return the session whose extended hours are on at a time, else the next one; raises ValueError out of bounds."""
+    today = at.astimezone(NEW_YORK).date()
+    sessions = (_session(day) for day in _days(today) if today >= FIRST)
+    found = next((session for session in sessions if session.late > at), None)
+    if found is None:
+        raise ValueError(f"clock {at.isoformat()}: sessions are known from {FIRST} to {LAST}")
+    return found
+
+
+def sessions_between(first: date | None, last: date | None) -> list[Session]:
+    """Return the sessions of the days from `first` to `last`, both included; None is as far as they are known."""
+    return [_session(day) for day in _days(max(first or FIRST, FIRST), min(last or LAST, LAST))]
+
+
+def settlement_day(day: date) -> date:
+    """Return when trades of a session settle: one session later, two before 2024-05-28, three before 2017-09-05."""
+    count = 1 if day >= T_PLUS_1_FROM else 2 if day >= T_PLUS_2_FROM else 3
+    after = _days(day + timedelta(days=1))
+    return next(islice(after, count - 1, None), day + timedelta(days=count))
+
+
+def regular_session(session_of: SessionOf, at: datetime) -> Session:
+    """Return the session whose regular hours are on at a time, else the next one."""
+    session = session_of(at)
+    return session if at < session.close else session_of(session.late)
 
 
 def market_hours(at: datetime) -> MarketHours:
     """Return whether the exchange is open and when that changes; raises ValueError out of bounds."""
-    moment = _within_bounds(at)
-    open_now = bool(calendar().is_open_on_minute(moment, ignore_breaks=True))
-    return MarketHours(open_now, _utc(calendar().next_open(moment)), _utc(calendar().next_close(moment)))
-
-
-def _within_bounds(at: datetime) -> datetime:
-    first, last = _utc(calendar().first_minute), _utc(calendar().last_minute)
-    if not first <= at < last:
-        raise ValueError(f"clock {at.isoformat()}: sessions are known from {first.isoformat()} to {last.isoformat()}")
-    return at.replace(second=0, microsecond=0)
-
-
-def _utc(moment: Any) -> datetime:
-    found: datetime = moment.to_pydatetime()
-    return found.astimezone(UTC)
+    session = regular_session(session_of, at)
+    is_open = session.open <= at
+    next_open = session_of(session.late).open if is_open else session.open
+    return MarketHours(is_open, next_open, session.close)

@@ -1,45 +1,34 @@
-"""The stream of trade updates: authenticate, listen, then binary JSON frames. No replay: who is away misses them."""
+"""The stream of trade updates: authenticate, listen, then binary frames. No replay: who is away misses them.
 
-import asyncio
-import contextlib
+Frames are JSON, or msgpack for a client that asks with that Content-Type.
+"""
+
 import json
-import secrets
 from collections.abc import Mapping
 
-from aiohttp import WSMsgType, web
+import msgpack  # type: ignore[import-untyped]
+from aiohttp import web
 
-from infra.simulator.faults import FaultKind, Faults
+from infra.simulator.connection import Connection, is_key_pair, understood
+from infra.simulator.delivery import Delivery
+from infra.simulator.fault_ledger import FaultLedger
 from infra.simulator.render import to_json
-from infra.simulator.settings import KEY_ID, SECRET_KEY
 
 TRADE_UPDATES = "trade_updates"
 
 
-class Connection:
-    """One client of the stream, with what is still to be sent to it."""
+class Listener:
+    """A client of the stream and what it has said so far."""
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.BaseTransport | None) -> None:
-        """Wrap an accepted websocket; it has neither authenticated nor asked for anything."""
-        self.is_authorized = False
+    def __init__(self, connection: Connection) -> None:
+        """Begin with one that has neither authenticated nor asked for anything."""
         self.is_listening = False
-        self._socket = socket
-        self._transport = transport
-        self._outbox: asyncio.Queue[str] = asyncio.Queue()
+        self._is_authorized = False
+        self._connection = connection
 
-    def send(self, text: str) -> None:
-        """Queue a message, so that a slow client keeps nobody waiting."""
-        self._outbox.put_nowait(text)
-
-    async def write(self) -> None:
-        """Send what is queued, in order, until the connection ends."""
-        with contextlib.suppress(ConnectionError):
-            while True:
-                await self._socket.send_bytes((await self._outbox.get()).encode())
-
-    def drop(self) -> None:
-        """Tear the connection down without a goodbye."""
-        if isinstance(self._transport, asyncio.Transport):
-            self._transport.abort()
+    def say(self, text: str) -> None:
+        """Send a message, given as JSON text."""
+        self._connection.send(msgpack.packb(json.loads(text)) if self._connection.speaks_msgpack else text.encode())
 
     def answer(self, message: Mapping[str, object]) -> None:
         """React to what the client says."""
@@ -47,74 +36,52 @@ class Connection:
         data = data if isinstance(data, Mapping) else {}
         match message.get("action"):
             case "authenticate":
-                self.is_authorized = is_key_pair(data.get("key_id"), data.get("secret_key"))
-                status = "authorized" if self.is_authorized else "unauthorized"
-                self.send(to_json({"stream": "authorization", "data": {"status": status, "action": "authenticate"}}))
-            case "listen" if self.is_authorized:
+                self._is_authorized = is_key_pair(data.get("key_id"), data.get("secret_key"))
+                status = "authorized" if self._is_authorized else "unauthorized"
+                self.say(to_json({"stream": "authorization", "data": {"status": status, "action": "authenticate"}}))
+            case "listen" if self._is_authorized:
                 asked = data.get("streams")
                 streams = [TRADE_UPDATES] if isinstance(asked, list) and TRADE_UPDATES in asked else []
                 self.is_listening = bool(streams)
-                self.send(to_json({"stream": "listening", "data": {"streams": streams}}))
+                self.say(to_json({"stream": "listening", "data": {"streams": streams}}))
             case "listen":
-                self.send(to_json({"stream": "authorization", "data": {"status": "unauthorized", "action": "listen"}}))
+                self.say(to_json({"stream": "authorization", "data": {"status": "unauthorized", "action": "listen"}}))
             case action:
                 error = f"unknown action {action}"
-                self.send(to_json({"action": "error", "data": {"error_message": error}}))
+                self.say(to_json({"action": "error", "data": {"error_message": error}}))
 
 
 class Stream:
-    """All connections of the stream."""
+    """All clients of the stream."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: FaultLedger) -> None:
         """Begin without clients; `faults` may spoil events."""
-        self._faults = faults
-        self._connections: set[Connection] = set()
+        self._listeners: dict[Connection, Listener] = {}
+        self._delivery = Delivery(faults, self._listeners.keys())
 
     def publish(self, update: str) -> None:
         """Send a trade update to everyone who listens, unless a fault has it otherwise."""
-        fault = self._faults.of_event(f"EVENT {json.loads(update)['data']['event']}")
-        kind = fault.kind if fault else None
-        listeners = [connection for connection in self._connections if connection.is_listening]
-        if kind is FaultKind.DROP_STREAM:
-            for connection in list(self._connections):
-                connection.drop()
-        elif kind is not FaultKind.LOSE_EVENT:
-            for connection in listeners:
-                for _ in range(2 if kind is FaultKind.DUPLICATE_EVENT else 1):
-                    connection.send(update)
+        data = json.loads(update)["data"]
+
+        def send() -> None:
+            for listener in list(self._listeners.values()):
+                if listener.is_listening:
+                    listener.say(update)
+
+        self._delivery.deliver(f"EVENT {data['event']}", data["execution_id"], send)
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """Serve one client until it leaves."""
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        connection = Connection(socket, request.transport)
-        self._connections.add(connection)
-        writer = asyncio.create_task(connection.write())
+        connection = Connection(request)
+        socket = await connection.open()
+        listener = self._listeners[connection] = Listener(connection)
         try:
-            async for message in socket:
-                if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                    connection.answer(_read(message.data))
+            async for data in connection.messages():
+                listener.answer(understood(data) or {})
         finally:
-            self._connections.discard(connection)
-            writer.cancel()
+            del self._listeners[connection]
         return socket
 
     def drop_all(self) -> None:
         """Tear down every connection, as at the end of the process."""
-        for connection in list(self._connections):
-            connection.drop()
-
-
-def is_key_pair(key_id: object, secret_key: object) -> bool:
-    """Say whether these are the simulator's keys."""
-    if not isinstance(key_id, str) or not isinstance(secret_key, str):
-        return False
-    return secrets.compare_digest(f"{key_id}/{secret_key}".encode(), f"{KEY_ID}/{SECRET_KEY}".encode())
-
-
-def _read(data: str | bytes) -> Mapping[str, object]:
-    try:
-        message = json.loads(data)
-    except ValueError:
-        return {}
-    return message if isinstance(message, dict) else {}
+        self._delivery.drop_all()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -32,6 +33,7 @@ from infra.sql.render import FILES, HEADS, TEXTS, Row, as_table, distinct
 
 _FETCH = 1000
 _CHUNK_BYTES = 1 << 20
+_AGAIN_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,13 @@ class Child:
         send(self.answers, answer)
 
     def _deeds(self) -> dict[str, Callable[[Header, bytes], Header]]:
-        return {"define": self._define, "load": self._load, "evaluate": self._evaluate, "query": self._query}
+        return {
+            "define": self._define,
+            "load": self._load,
+            "load_columns": self._load_columns,
+            "evaluate": self._evaluate,
+            "query": self._query,
+        }
 
     def _define(self, header: Header, _payload: bytes) -> Header:
         for statement in header["statements"]:
@@ -76,6 +84,19 @@ class Child:
         except (duckdb.InvalidInputException, duckdb.ConversionException):
             return {"refused": sum(self._load_alone(statement, row) for row in payload.decode().split("\n"))}
         return {"refused": 0}
+
+    def _load_columns(self, header: Header, payload: bytes) -> Header:
+        """Insert columns: all or, where DuckDB refuses a value, nothing."""
+        from arro3.io import read_ipc_stream  # noqa: PLC0415 - only decoding in batches needs it
+
+        self.connection.register(header["name"], read_ipc_stream(BytesIO(payload)).read_all())
+        try:
+            self.connection.execute(header["statement"])
+        except (duckdb.InvalidInputException, duckdb.ConversionException):
+            return {"taken": False}
+        finally:
+            self.connection.unregister(header["name"])
+        return {"taken": True}
 
     def _load_alone(self, statement: str, row: str) -> bool:
         try:
@@ -176,13 +197,22 @@ def _write_arrow(relation: duckdb.DuckDBPyRelation, path: Path) -> None:
 
 @contextmanager
 def _limited(connection: duckdb.DuckDBPyConnection, timeout_s: float) -> Iterator[None]:
-    timer = threading.Timer(timeout_s, connection.interrupt)
-    timer.daemon = True
-    timer.start()
+    """Interrupt what takes longer, again and again: an interrupt between two statements is lost."""
+    done = threading.Event()
+
+    def interrupt() -> None:
+        wait_s = timeout_s
+        while not done.wait(wait_s):
+            connection.interrupt()
+            wait_s = _AGAIN_S
+
+    watch = threading.Thread(target=interrupt, daemon=True)
+    watch.start()
     try:
         yield
     finally:
-        timer.cancel()
+        done.set()
+        watch.join()
 
 
 def main() -> None:

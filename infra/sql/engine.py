@@ -87,6 +87,11 @@ class Engine:
         answer = self._asked({"do": "load", "statement": statement}, "\n".join(rows).encode())
         return int(answer["refused"])
 
+    def load_columns(self, statement: str, name: str, columns: bytes) -> bool:
+        """Insert columns, a stream of Arrow's that the statement reads by name; say whether DuckDB took all of them."""
+        answer = self._asked({"do": "load_columns", "statement": statement, "name": name}, columns)
+        return bool(answer["taken"])
+
     def evaluate(self, expression: str) -> int | None:
         """Return the whole number that an expression without columns is; None when it is none or is wrong."""
         answer = self._exchange({"do": "evaluate", "expression": expression})

@@ -18,7 +18,7 @@ from topics.codec import Event, UndecodableError, current_id, decode, schema_id_
 from topics.schema_lock import registered
 from topics.wire import Incoming
 
-_TIMESTAMP_MS_MAX = 253_402_300_799_999  # the last millisecond of the year 9999, where Python's calendar ends
+TIMESTAMP_MS_MAX = 253_402_300_799_999  # the last millisecond of the year 9999, where Python's calendar ends
 
 
 @dataclass
@@ -75,7 +75,7 @@ class Rows:
         around: dict[str, Any] = {
             "_partition": incoming.partition,
             "_offset": incoming.offset,
-            "_timestamp": incoming.timestamp_ms if 0 <= incoming.timestamp_ms <= _TIMESTAMP_MS_MAX else None,
+            "_timestamp": incoming.timestamp_ms if 0 <= incoming.timestamp_ms <= TIMESTAMP_MS_MAX else None,
             "_key": None if incoming.key is None else incoming.key.decode(errors="replace"),
             "_schema_id": schema_id,
             "_schema_version": None if schema_id is None else _versions().get(schema_id),
@@ -83,10 +83,19 @@ class Rows:
             "_error": error,
         }
         if "_headers" in self.wanted:
-            around["_headers"] = {name: value.decode(errors="replace") for name, value in reversed(incoming.headers)}
+            around["_headers"] = _headers(incoming)
         if "_value" in self.wanted:
             around["_value"] = None if incoming.value is None else incoming.value.hex()
         return around
+
+
+def headers_text(incoming: Incoming) -> str:
+    """Return a record's headers as a JSON object; of a repeated one the first value."""
+    return json.dumps(_headers(incoming), ensure_ascii=False)
+
+
+def _headers(incoming: Incoming) -> dict[str, str]:
+    return {name: value.decode(errors="replace") for name, value in reversed(incoming.headers)}
 
 
 def _schema_id(incoming: Incoming) -> int | None:

@@ -5,7 +5,6 @@ Everything is read anew for each question, up to where the log ended when it was
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,20 +12,24 @@ from typing import Self
 from infra.errors import TapeError
 from infra.sql.analysis import Question, Reading, analysed
 from infra.sql.bounds import ANYWHERE
-from infra.sql.catalog import PSEUDO_COLUMNS
+from infra.sql.catalog import PSEUDO_COLUMNS, Table
 from infra.sql.engine import MEMORY_BYTES, TIMEOUT_S, Engine, Shape, Sink
 from infra.sql.index import CorrelationIndex
 from infra.sql.ledger import Ledger
+from infra.sql.loading import Decoder, Loading, why_fastavro
 from infra.sql.positions import Extent, Positions
 from infra.sql.progress import Reporting, Silent
 from infra.sql.reader import RegionReader
 from infra.sql.regions import Region
 from infra.sql.rows import Rows, Tally
-from infra.sql.statements import definition, emptying, insertion
+from infra.sql.statements import definition, emptying
 from topics.wire import Incoming
 
 RECORDS_MAX = 1_000_000
-_BATCH = 2000
+
+#: What a batch holds at most: enough records that what a batch costs is shared by many, and no more than some memory.
+_BATCH = 10_000
+_BATCH_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Wishes:
     database: Path | None = None
     memory_bytes: int = MEMORY_BYTES
     timeout_s: float = TIMEOUT_S
+    decoder: Decoder = Decoder.AUTO
 
 
 @dataclass(frozen=True)
@@ -142,12 +146,15 @@ class Session:
 
     def load(self, rows: Rows, records: Sequence[Incoming]) -> None:
         """Add records to a table that exists."""
-        refused = self._engine.load(insertion(rows.table, rows.wanted), [rows.row(record) for record in records])
-        rows.tally.unreadable += refused
+        Loading(self._engine, rows, self.wishes.decoder).load(records)
 
     def define(self, rows: Rows) -> None:
         """Make a table anew, empty."""
         self._engine.define(definition(rows.table, rows.wanted))
+
+    def why_fastavro(self, table: Table) -> str:
+        """Return why a table's records are decoded one by one; empty when they are decoded in batches."""
+        return why_fastavro(table, self.wishes.decoder)
 
     def query(self, sql: str, shape: Shape, sink: Sink, *, is_single: bool = False) -> int:
         """Ask the tables as they are."""
@@ -188,7 +195,15 @@ class Session:
 
 
 def _batches(records: Iterator[Incoming]) -> Iterator[list[Incoming]]:
-    while batch := list(islice(records, _BATCH)):
+    batch: list[Incoming] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record.value or b"")
+        if len(batch) >= _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
         yield batch
 
 

@@ -9,8 +9,11 @@ from collections.abc import Collection, Iterator, Mapping
 
 from infra.sql.catalog import PSEUDO_COLUMNS, Table
 from infra.sql.types import BLOB, quoted, text
+from topics.codec import current_id
+from topics.schema_lock import registered
 
 RECORDS = "records"
+COLUMNS = "incoming_columns"
 _OPTIONAL = ("_headers", "_value")
 _MADE = {
     "_topic": "{topic}",
@@ -41,6 +44,29 @@ def insertion(table: Table, wanted: Collection[str]) -> str:
     fields = (_field(name, kind) for name, kind in table.columns.items())
     rows = from_json(_structure(table, wanted))
     return f"INSERT INTO {_records(table)} SELECT {', '.join((*pseudo, *fields))} FROM ({rows})"  # noqa: S608 - our own names, quoted
+
+
+def column_insertion(table: Table, wanted: Collection[str], columns: Mapping[str, str]) -> str:
+    """Return the statement that takes what is registered as `COLUMNS` into the table.
+
+    Its rows are of the newest schema and all readable; `columns` says which column holds which field.
+    """
+    said = {
+        "_topic": text(table.topic),
+        "_timestamp": "make_timestamp(_timestamp * 1000) AT TIME ZONE 'UTC'",
+        "_headers": f"from_json_strict(_headers, {text(json.dumps(PSEUDO_COLUMNS['_headers']))})",
+        "_schema_id": str(current_id(table.topic)),
+        "_schema_version": str(_version(table.topic)),
+        "_tombstone": "false",
+        "_error": "NULL",
+    }
+    pseudo = (said.get(name, name) for name in _kept(wanted))
+    fields = (f"CAST({columns[name]} AS {kind})" for name, kind in table.columns.items())
+    return f"INSERT INTO {_records(table)} SELECT {', '.join((*pseudo, *fields))} FROM {COLUMNS}"  # noqa: S608 - our own names, quoted
+
+
+def _version(topic: str) -> int:
+    return next(each.version for each in registered() if each.id == current_id(topic))
 
 
 def emptying(table: Table) -> str:

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -63,12 +63,26 @@ class Refusal:
     is_disturbed: bool
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """What an order found when the brokerage took it.
+
+    `left` is what is open on its side of its symbol, itself included; `traded_by_hand_at` when somebody traded the
+    symbol by hand the last time.
+    """
+
+    client_order_id: str
+    held: Decimal
+    left: Decimal
+    traded_by_hand_at: datetime
+
+
 @dataclass
 class Exchange:
     """The account, its orders, and everything that was ever said of them."""
 
     chance: Chance
-    clock: Clock
+    time: Clock
     log_length: Callable[[], int]
     cash: Decimal = ZERO
     held: dict[str, Decimal] = field(default_factory=dict)
@@ -81,8 +95,11 @@ class Exchange:
     feed: dict[str, Shown] = field(default_factory=dict)
     is_calm: bool = False
     is_out: bool = False
+    is_planned_on: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     disturbed: set[str] = field(default_factory=set)
+    arrivals: list[Arrival] = field(default_factory=list)
+    by_hand_at: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for symbol in self.chance.symbols:
@@ -152,6 +169,7 @@ class Exchange:
         order = Order(str(derived("order", name)), new, self.log_length(), is_by_hand=True, at=self._stamp())
         self.orders_by_name[name] = order
         self.disturbed.add(symbol)
+        self.by_hand_at[symbol] = self.time.now
         if quantity > 1 and self.chance.happens(0.3):
             self.execute(order, Decimal(1))
         self.execute(order, order.left)
@@ -166,7 +184,7 @@ class Exchange:
     def book_cash(self, kind: str, amount: Decimal, is_late: bool = False) -> None:
         self.cash += amount
         self.deposits += amount if kind in ("CSD", "CSW", "JNLC") else ZERO
-        row = {"activity_type": kind, "date": self.clock.now.date().isoformat(), "net_amount": plain(amount)}
+        row = {"activity_type": kind, "date": self.time.now.date().isoformat(), "net_amount": plain(amount)}
         if is_late and not self.is_calm:
             self.unposted.append(row)
         else:
@@ -214,7 +232,9 @@ class Exchange:
         return self._troubled("read", lambda: self._shown(next(found, None)))
 
     def orders(self, status: OrderStatusFilter, after: datetime | None) -> Reply:
-        shown = self.open_orders if status == "open" else list(self.orders_by_name.values())
+        shown = [each for each in self.orders_by_name.values() if status == "all" or each.is_open is (status == "open")]
+        if status == "closed" and after is not None:
+            shown = [each for each in shown if datetime.fromisoformat(each.at) > after]
         return self._troubled("read", lambda: reply([_order_json(each) for each in shown]))
 
     def fill_activities(self, after: datetime | None) -> Reply:
@@ -230,6 +250,7 @@ class Exchange:
         body = {
             "cash": plain(self.cash),
             "equity": plain(self.cash + worth),
+            "last_equity": plain(self.deposits),
             "buying_power": plain(max(self.cash, ZERO) * 2),
             "initial_margin": plain(exposure / 2),
             "maintenance_margin": plain(exposure * 3 / 10),
@@ -239,9 +260,15 @@ class Exchange:
     def positions(self) -> Reply:
         """Show the positions; now and then something happens after the account was read, and before they are."""
         self._interrupted()
-        self.disturbed.clear()
+        if self.is_planned_on:
+            self.disturbed.clear()
         rows = [
-            {"symbol": symbol, "qty": plain(quantity), "side": "long" if quantity > 0 else "short"}
+            {
+                "symbol": symbol,
+                "qty": plain(quantity),
+                "side": "long" if quantity > 0 else "short",
+                "current_price": plain(self.mark(symbol)),
+            }
             for symbol, quantity in sorted(self.held.items())
             if quantity
         ]
@@ -264,6 +291,21 @@ class Exchange:
         status = "active" if shown.is_tradable else "inactive"
         body = {"symbol": symbol, "status": status, "tradable": shown.is_tradable}
         return self._troubled("read", lambda: reply(body))
+
+    def clock(self) -> Reply:
+        body = {
+            "timestamp": self._stamp(),
+            "is_open": True,
+            "next_open": (self.time.now + timedelta(days=1)).isoformat(),
+            "next_close": (self.time.now + timedelta(hours=6)).isoformat(),
+        }
+        return self._troubled("read", lambda: reply(body))
+
+    def suspend_trade(self, suspended: bool) -> Reply:
+        raise NotImplementedError("nobody suspends trading here")
+
+    def cancel_all(self) -> Reply:
+        raise NotImplementedError("nobody cancels all orders here")
 
     def listen(self, on_message: Callable[[str], None], on_gap: Callable[[str], None]) -> Subscription:
         raise NotImplementedError("the hands hear what the story lets them hear")
@@ -313,9 +355,20 @@ class Exchange:
             return refusal(403, FORBIDDEN, "insufficient buying power")
         order = Order(str(derived("order", new.client_order_id)), new, self.log_length(), at=self._stamp())
         self.orders_by_name[new.client_order_id] = order
+        self.arrivals.append(self._arrival(new))
         taken = self._shown(order)
         self._tell(order, "new", {})
         return taken
+
+    def _arrival(self, new: NewOrder) -> Arrival:
+        same = (each for each in self.open_orders if (each.new.symbol, each.new.side) == (new.symbol, new.side))
+        never = datetime(1970, 1, 1, tzinfo=UTC)
+        return Arrival(
+            client_order_id=new.client_order_id,
+            held=self.held.get(new.symbol, ZERO),
+            left=sum((each.left for each in same), ZERO),
+            traded_by_hand_at=self.by_hand_at.get(new.symbol, never),
+        )
 
     def _forbidden(self, new: NewOrder) -> str:
         """Return why Alpaca would not take an order, nothing when it would."""
@@ -355,7 +408,7 @@ class Exchange:
 
     def _note(self, row: Mapping[str, Any]) -> None:
         number = len(self.activity)
-        stamp = self.clock.now.strftime("%Y%m%d%H%M%S%f")[:17]
+        stamp = self.time.now.strftime("%Y%m%d%H%M%S%f")[:17]
         self.activity.append({"id": f"{stamp}::{derived('activity', number)}", **row})
 
     def _after(self, after: datetime | None) -> list[dict[str, Any]]:
@@ -363,7 +416,7 @@ class Exchange:
         return [each for each in self.activity if (each.get("transaction_time") or each["date"])[:10] >= day]
 
     def _stamp(self, offset_s: int = 0) -> str:
-        return (self.clock.tick(0.001) + timedelta(seconds=offset_s)).isoformat()
+        return (self.time.tick(0.001) + timedelta(seconds=offset_s)).isoformat()
 
 
 def plain(number: Decimal) -> str:

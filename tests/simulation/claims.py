@@ -9,7 +9,14 @@ from typing import Any
 
 from agents.decision import drafts, evolved
 from agents.declaration import Agent
-from tests.simulation import claims_of_books, claims_of_capital, claims_of_orders, claims_of_plans, claims_of_wishes
+from tests.simulation import (
+    claims_of_books,
+    claims_of_capital,
+    claims_of_gate,
+    claims_of_orders,
+    claims_of_plans,
+    claims_of_wishes,
+)
 from tests.simulation.desk import Desk
 from tests.simulation.world import Node, World
 from topics.codec import Event
@@ -70,6 +77,7 @@ CLAIMS: Mapping[str, Claim] = {
     for claim in (
         *claims_of_books.CLAIMS,
         *claims_of_capital.CLAIMS,
+        *claims_of_gate.CLAIMS,
         *claims_of_orders.CLAIMS,
         *claims_of_plans.CLAIMS,
         *claims_of_wishes.CLAIMS,

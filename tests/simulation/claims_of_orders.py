@@ -38,8 +38,13 @@ def every_order_has_an_earlier_plan(desk: Desk) -> Iterator[str]:
 
 
 def orders_are_what_the_plan_says(desk: Desk) -> Iterator[str]:
-    """Per line: the cross, the reducing part and the rest, each strategy with its part, none twice."""
+    """Per line: the cross, the reducing part and the rest, each strategy with its part, none twice.
+
+    What is sent again after a cancel is what was left of the leg.
+    """
     lines = {(plan.plan_id, line.book, line.symbol): line for plan in desk.said(Plan) for line in plan.lines}
+    last = {each.client_order_id: each for each in desk.said(OrderEvent)}
+    executed: dict[tuple[LineKey, int], Decimal] = {}
     ordered: dict[tuple[LineKey, int], Decimal] = {}
     asked = [each for each in desk.said(OrderIntent) if each.action is not IntentAction.CANCEL]
     for name, count in Counter(each.client_order_id for each in asked).items():
@@ -47,7 +52,8 @@ def orders_are_what_the_plan_says(desk: Desk) -> Iterator[str]:
             yield f"{name} was asked for {count} times"
     for intent in asked:
         key, leg = _key(intent.order), intent.order.leg
-        ordered[key, leg] = ordered.get((key, leg), ZERO) + intent.order.order_qty
+        ordered[key, leg] = executed.get((key, leg), ZERO) + intent.order.order_qty
+        executed[key, leg] = executed.get((key, leg), ZERO) + last[intent.client_order_id].cum_qty
         if key in lines:
             yield from _unlike_its_line(intent, lines[key])
     for key, line in lines.items():

@@ -145,7 +145,8 @@ def _beyond_limits(plan: Plan, buys: Decimal, sells: Decimal) -> Iterator[str]:
     terms = plan.books.snapshot.portfolio.terms.limits
     before, after = _exposures(plan)
     covers = sum((each.reducing_quantity * _met(each, ONE) for each in plan.lines if each.action is Action.BUY), ZERO)
-    if buys > max(plan.cash_available + sells, covers):
+    collateral = ZERO if terms.is_leverage_allowed else covers  # covers are paid from it
+    if buys > max(plan.cash_available + sells + collateral, covers):
         yield f"plan {plan.plan_id}: buys of {buys}, there are {plan.cash_available} and sells of {sells}"
     if terms.trade_value_max is not None and buys + sells > terms.trade_value_max:
         yield f"plan {plan.plan_id} trades {buys + sells} of at most {terms.trade_value_max}"

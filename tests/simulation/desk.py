@@ -3,11 +3,13 @@
 from collections import Counter
 from typing import TypeVar
 
-from schemas.order import Fill, IntentAction, OrderIntent
+from schemas.gate import HaltStatus, TradingHalt
+from schemas.order import Fill, IntentAction, OrderEvent, OrderIntent, Refusal
 from schemas.record import Record
 from schemas.run import Run, RunRequest, RunStatus
 from tests.simulation.broker import Clock, Exchange
 from tests.simulation.chance import Chance
+from tests.simulation.operator import Operator
 from tests.simulation.outside import Outside, Tell
 from topics.codec import Event
 
@@ -25,6 +27,7 @@ class Desk:
         self.counts: Counter[str] = Counter()
         self.exchange = Exchange(chance, clock, lambda: len(self.log))
         self.outside = Outside(account_id, chance, clock, tell)
+        self.operator = Operator(account_id, chance, clock, tell, self.outside.pool)
         self._by_kind: dict[type[Record], list[Record]] = {}
 
     def said(self, kind: type[RecordT]) -> list[RecordT]:
@@ -37,6 +40,11 @@ class Desk:
         self._by_kind.setdefault(type(event.record), []).append(event.record)
         self._count(event.record)
         self.outside.react(event.record)
+        self.operator.react(event.record)
+
+    def begin(self) -> None:
+        """Set the limits that its orders are held to."""
+        self.operator.begin()
 
     def ask(self, request: RunRequest) -> None:
         """Ask for a run, sometimes twice; meanwhile money may move, and somebody may trade by hand."""
@@ -45,6 +53,8 @@ class Desk:
         for happening in (self.exchange.cash_moves, self.exchange.by_hand):
             if not self.exchange.is_calm and self.chance.happens(self.chance.profile.outside):
                 self.outside.pool.append(happening)
+        if not self.exchange.is_calm:
+            self.operator.run_begins()
 
     def next_message(self) -> list[str]:
         """Return what is heard next of the stream: a message, perhaps twice or out of turn, or nothing: it is lost."""
@@ -63,6 +73,10 @@ class Desk:
                 self.counts["runs"] += 1
             case OrderIntent(action=IntentAction.CROSS):
                 self.counts["crosses"] += 1
+            case OrderEvent(refusal=Refusal() as refusal):
+                self.counts[f"refused {refusal}"] += 1
+            case TradingHalt(status=HaltStatus.IN_FORCE, cause=cause):
+                self.counts[f"halts {cause}"] += 1
             case Fill(broker_order_id=str()):
                 self.counts["executions"] += 1
             case _:

@@ -8,17 +8,21 @@ from typing import Any
 import pytest
 
 from agents.decider import Decider, Message
-from agents.decision import evolved
-from agents.executor import decider as executor
+from agents.decision import Draft, evolved
+from agents.executor import executions
+from agents.executor.following import following
 from agents.executor.progress import Progress
+from agents.gateway.gate import SECOND_HALF
 from schemas.execution import ExecutionStatus, LineOutcome, LineUnderWay
+from schemas.gate import TradingHalt
 from schemas.ledger import CASH, SYSTEM, EntryKind, LedgerEntry, Posting
-from schemas.order import OrderIntent
+from schemas.order import ExecType, OrderEvent, OrderIntent, Refusal
 from schemas.plan import Action, Plan, PlanLine
 from schemas.record import Record
 from schemas.signal import SignalReceipt
 from tests.simulation.claims import broken
 from tests.simulation.world import DECIDERS, Node, World
+from topics.codec import Event
 
 SEEDS = range(300)
 
@@ -171,17 +175,15 @@ def test_opposite_orders_that_meet_at_the_broker_are_caught(monkeypatch: pytest.
     def all_at_once(progress: Progress, leg: int) -> tuple[LineUnderWay, ...]:
         return progress.unsent_lines(leg)
 
-    following = executor._following
-
     def hasty(account_id: str, progress: Progress) -> list[Record]:
         said = following(account_id, progress)
         is_waiting = progress.stage is ExecutionStatus.ACCEPTED and progress.successor is None and not said
         if not is_waiting or progress.run_id is None or progress.plan_id is None:
             return said
-        return [executor._step(account_id, progress.run_id, progress.plan_id, ExecutionStatus.REDUCED, "")]
+        return [executions.reduced((account_id, progress.plan_id, progress.run_id), "")]
 
-    monkeypatch.setattr("agents.executor.decider.free_lines", all_at_once)
-    monkeypatch.setattr("agents.executor.decider._following", hasty)
+    monkeypatch.setattr("agents.executor.following.free_lines", all_at_once)
+    monkeypatch.setattr("agents.executor.decider.following", hasty)
     assert caught("nothing_forbidden_was_sent")
 
 
@@ -200,3 +202,47 @@ def test_a_decision_that_depends_on_when_it_is_made_is_caught() -> None:
         return record.model_copy(update={"detail": str(next(calls))}) if isinstance(record, Plan) else record
 
     assert caught("every_decision_is_made_again", spoiled("planner", lambda said: [moody(each) for each in said]))
+
+
+def test_a_gate_that_looks_at_no_halt_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.gateway.gate.stopping", lambda *_: ())
+    assert caught("nothing_is_sent_under_a_halt")
+
+
+def test_a_gate_without_its_second_half_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.gateway.gate.SECOND_HALF", ())
+    assert caught("orders_are_within_their_limits")
+
+
+def test_a_gate_that_lets_any_position_grow_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = tuple(each for each in SECOND_HALF if each[0] is not Refusal.POSITION_VALUE_MAX)
+    monkeypatch.setattr("agents.gateway.gate.SECOND_HALF", without)
+    assert caught("positions_are_within_their_limits")
+
+
+def test_a_refusal_without_its_values_is_caught() -> None:
+    def unsaid(said: Sequence[Record]) -> Sequence[Record]:
+        return [each.model_copy(update={"reason": ""}) if isinstance(each, OrderEvent) else each for each in said]
+
+    assert caught("every_refusal_says_why", spoiled("gateway", unsaid))
+
+
+def test_a_halt_that_is_answered_twice_is_caught() -> None:
+    def doubled(said: Sequence[Record]) -> Sequence[Record]:
+        return [each for record in said for each in [record] * (1 + isinstance(record, TradingHalt))]
+
+    assert caught("every_request_is_answered_once", spoiled("gateway", doubled))
+
+
+def test_an_order_that_comes_to_the_broker_by_itself_is_caught() -> None:
+    class Hasty(World):
+        """The broker agent sends what is still being checked."""
+
+        def _performed(self, event: Event) -> tuple[Draft, ...]:
+            record = event.record
+            if isinstance(record, OrderEvent) and record.exec_type is ExecType.CHECKING:
+                sent = record.model_copy(update={"exec_type": ExecType.SUBMITTING, "attempt": 1})
+                super()._performed(Event(event.topic, event.envelope, sent))
+            return super()._performed(event)
+
+    assert caught("nothing_was_sent_unchecked", make=Hasty)

@@ -105,6 +105,8 @@ class World:
         for desk in self.desks.values():
             if desk.chance.profile.opening:
                 desk.exchange.book_cash("CSD", desk.chance.profile.opening)
+            desk.begin()
+        self.settle()
         runs = self.chance.random.randint(1, 4)
         for number in range(runs):
             self._run(number)
@@ -176,6 +178,7 @@ class World:
         self.clock.tick(0.02)
         if self.chance.happens(POLLS):
             self.hands.poll()
+            self.hands.read_unknown()
         if not waiting or (happenings and self.chance.happens(0.25)):
             self.chance.pick(happenings)()
         else:

@@ -8,6 +8,7 @@ from schemas.identity import derived
 from schemas.plan import Plan
 from schemas.record import AccountRecord, Record
 from schemas.run import ClockReading
+from schemas.snapshot import AgentSnapshot
 from topics.registry import BY_NAME, BY_RECORD, TOPICS, Policy, Topic, read_by, written_by
 
 NOON = "2012-06-01T16:00:00Z"
@@ -42,14 +43,27 @@ def test_what_belongs_to_an_account_is_partitioned_by_it(topic: Topic) -> None:
 
 
 @each_topic
-def test_every_topic_has_a_producer_and_reaches_the_projector(topic: Topic) -> None:
+def test_every_topic_has_a_producer_and_reaches_the_projector_unless_it_is_a_cache(topic: Topic) -> None:
     assert topic.producer
-    assert "projector" in topic.consumers
+    assert ("projector" in topic.consumers) is not topic.is_cache
     assert len(set(topic.consumers)) == len(topic.consumers)
 
 
-def test_only_a_topic_whose_keys_are_written_once_is_compacted() -> None:
-    assert [topic.record for topic in TOPICS if topic.policy is Policy.COMPACT] == [Plan]
+def test_only_a_topic_whose_keys_are_written_once_is_compacted_or_a_cache() -> None:
+    compacted = [topic for topic in TOPICS if topic.policy is Policy.COMPACT]
+
+    assert [topic.record for topic in compacted if not topic.is_cache] == [Plan]
+    assert [topic for topic in TOPICS if topic.is_cache] == [topic for topic in compacted if topic.record is not Plan]
+
+
+def test_the_only_cache_is_what_agents_remember() -> None:
+    assert [topic.record for topic in TOPICS if topic.is_cache] == [AgentSnapshot]
+
+
+@each_topic
+def test_no_decision_is_written_to_a_cache_and_none_reads_one(topic: Topic) -> None:
+    for agent in {agent for each in TOPICS for agent in (each.producer, *each.consumers)} - {"any agent"}:
+        assert not (topic.is_cache and topic in (*written_by(agent), *read_by(agent)))
 
 
 def test_no_agent_reads_what_it_writes() -> None:

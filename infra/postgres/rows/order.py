@@ -1,11 +1,13 @@
 """Orders: intents, what became of them, where they stand now, what the broker said, and the fills."""
 
+from infra.postgres.rows.gate import pre_trade_check
 from infra.postgres.table import Facts, Latest, Parts, Rows, Said
 from schemas.order import BrokerReport, Fill, OrderEvent, OrderIntent
 
 _TERMS = (
-    " order.intent_id order.plan_id order.run_id order.book order.symbol order.side order.order_qty order.ord_type"
-    " order.time_in_force order.venue order.leg order.step order.phase order.valid_until order.reference_price"
+    " order.intent_id order.plan_id order.run_id order.book order.symbol order.side order.order_qty order.line_qty"
+    " order.ord_type order.limit_price order.is_extended_hours order.time_in_force order.venue order.leg order.step"
+    " order.phase order.valid_until order.reference_price"
 )
 
 ORDER_INTENTS = Facts("order_intents", "account_id client_order_id action" + _TERMS)
@@ -14,12 +16,12 @@ ORDER_CONTRIBUTIONS = Parts(
     whole=ORDER_INTENTS,
     identity="event_id",
     key="event_id client_order_id",
-    fields="strategy_id side quantity",
+    fields="strategy_id side quantity position gross_value",
 )
 
 _PROGRESS = (
-    "account_id client_order_id broker_order_id exec_type ord_status cum_qty leaves_qty last_qty last_px attempt reason"
-    " transact_time"
+    "account_id client_order_id broker_order_id exec_type ord_status cum_qty leaves_qty last_qty last_px"
+    " gross_trade_amt attempt refusal reason transact_time"
 )
 ORDER_EVENTS = Facts("order_events", _PROGRESS)
 ORDERS = Latest("orders", identity="client_order_id", fields=_PROGRESS + _TERMS)
@@ -43,8 +45,8 @@ def order_intent(said: Said[OrderIntent]) -> Rows:
 
 
 def order_event(said: Said[OrderEvent]) -> Rows:
-    """What became of an order, and with it where the order stands now."""
-    return [ORDER_EVENTS.row(said), ORDERS.row(said)]
+    """What became of an order, with it where the order stands now, and what the gate saw if it let the order pass."""
+    return [ORDER_EVENTS.row(said), ORDERS.row(said), *pre_trade_check(said)]
 
 
 def broker_report(said: Said[BrokerReport]) -> Rows:

@@ -38,7 +38,7 @@ EXECUTIONS = Facts("executions", "account_id run_id plan_id status detail")
 LINE_OUTCOMES = Facts(
     "line_outcomes",
     "account_id plan_id run_id book symbol outcome rule threshold intended_value client_order_ids order_qty cum_qty"
-    " cross_quantity reason",
+    " gross_trade_amt cross_quantity reason",
 )
 
 

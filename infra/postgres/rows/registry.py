@@ -1,10 +1,11 @@
 """Which rows a record becomes, by its class. Every record has its row in `log_index` too."""
 
-from infra.postgres.rows import ledger, log, order, plan, portfolio, run
+from infra.postgres.rows import gate, ledger, log, order, plan, portfolio, run
 from infra.postgres.table import Projected, Row, Rows, Said
 from schemas.account import AccountActivity, AccountSnapshot
 from schemas.dead_letter import DeadLetter
 from schemas.execution import Execution, LineOutcome
+from schemas.gate import OrderLimits, OrderLimitsRequest, TradingHalt, TradingHaltRequest
 from schemas.ledger import Books, LedgerEntry
 from schemas.market import Bar
 from schemas.order import BrokerReport, Fill, OrderEvent, OrderIntent
@@ -37,6 +38,10 @@ PROJECTIONS: dict[type[Record], Projected] = {
     Books: ledger.books,
     Plan: plan.plan,
     OrderIntent: order.order_intent,
+    OrderLimitsRequest: index_only,  # `order_limits` has them once they count
+    OrderLimits: gate.order_limits,
+    TradingHaltRequest: index_only,  # `trading_halts` has the answer, with the request's own name
+    TradingHalt: gate.trading_halt,
     OrderEvent: order.order_event,
     BrokerReport: order.broker_report,
     Fill: order.fill,

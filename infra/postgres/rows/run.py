@@ -14,17 +14,21 @@ _LIMITS = (
     " {0}limits.maintenance_margin_rate {0}limits.margin_utilisation_max {0}limits.maintenance_buffer"
     " {0}limits.is_short_allowed {0}limits.quote_age_max_s {0}limits.binding"
 )
+_EXECUTION = (
+    " {0}execution.order_style {0}execution.limit_offset {0}execution.is_extended_hours {0}execution.steps_max"
+    " {0}execution.failed_reducing_max"
+)
+_CONFIGURATION = _RULES + _LIMITS + _EXECUTION
 
 RUN_REQUESTS = Facts(
     "run_requests",
-    "account_id run_id request_id requested_by as_of valid_until deadline_at" + _RULES.format("") + _LIMITS.format(""),
+    "account_id run_id request_id requested_by as_of valid_until deadline_at" + _CONFIGURATION.format(""),
 )
 
 RUNS = Facts(
     "runs",
     "account_id run_id status refusal detail warnings terms.as_of terms.valid_until terms.deadline_at"
-    + _RULES.format("terms.")
-    + _LIMITS.format("terms."),
+    + _CONFIGURATION.format("terms."),
 )
 RUN_STRATEGIES = Parts(
     "run_strategies",

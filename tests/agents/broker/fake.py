@@ -36,7 +36,7 @@ class FakeBrokerage:
 
     `assets` are what can be asked about a symbol; a request of quotes that names an `unquotable` one is refused whole.
     `unlisted` orders can be read singly, but are in no listing. `deliveries` says how often the stream sends its next
-    message; `is_heard` whether it sends any.
+    message; `is_heard` whether it sends any; `is_confirmed` whether it says at once that it is listening.
     """
 
     cash: Decimal = Decimal(100_000)
@@ -49,10 +49,12 @@ class FakeBrokerage:
     posts: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     looked_up: list[str] = field(default_factory=list)
+    closed_after: list[datetime | None] = field(default_factory=list)
     assets: dict[str, dict[str, Any]] = field(default_factory=dict)
     unquotable: set[str] = field(default_factory=set)
     unlisted: set[str] = field(default_factory=set)
     is_heard: bool = True
+    is_confirmed: bool = True
     deliveries: Callable[[], int] = lambda: 1
     ticks: int = 0
     on_message: Callable[[str], None] | None = None
@@ -85,6 +87,11 @@ class FakeBrokerage:
         assert self.on_gap is not None
         self.on_gap(LISTENING)
 
+    def lost(self) -> None:
+        """Lose the stream."""
+        assert self.on_gap is not None
+        self.on_gap("lost: no heartbeat")
+
     def fill(self, client_order_id: str, cum_qty: Decimal) -> None:
         """Execute an order up to a cumulative quantity."""
         order = self.book[client_order_id]
@@ -109,6 +116,12 @@ class FakeBrokerage:
         )
         event = "fill" if order.status == "filled" else "partial_fill"
         self._tell(order, event, {"qty": str(qty), "price": str(price)})
+
+    def submit_late(self, client_order_id: str) -> FakeOrder:
+        """Have an order to buy 10 AAPL after all, whose submission seemed lost."""
+        new = NewOrder(client_order_id, "AAPL", "BUY", Decimal(10), "MARKET", None, "DAY")
+        self.book[client_order_id] = FakeOrder(str(derived("order", client_order_id)), new)
+        return self.book[client_order_id]
 
     def trade_by_hand(self, client_order_id: str, side: Side, symbol: str, quantity: str) -> None:
         """Place and fill an order that is not ours; nothing but the listing of activities tells of it."""
@@ -153,11 +166,12 @@ class FakeBrokerage:
         return self._troubled("order", found)
 
     def orders(self, status: OrderStatusFilter, after: datetime | None) -> Reply:
-        assert status in ("open", "all")
-        wanted = [each for each in self.book.values() if status == "all" or each.is_open]
+        wanted = [each for each in self.book.values() if status == "all" or each.is_open is (status == "open")]
+        if status == "closed":
+            self.closed_after.append(after)
         is_late = after is None or after < OPENED_AT
         rows = [self._shown(each) for each in wanted if is_late and each.new.client_order_id not in self.unlisted]
-        return self._troubled("orders", lambda: reply(rows))
+        return self._troubled("closed" if status == "closed" else "orders", lambda: reply(rows))
 
     def fill_activities(self, after: datetime | None) -> Reply:
         return self._troubled("fills", lambda: reply([each for each in self._after(after) if "order_id" in each]))
@@ -198,8 +212,20 @@ class FakeBrokerage:
 
         return self._troubled("asset", found)
 
+    def clock(self) -> Reply:
+        body = {"timestamp": QUOTED_AT, "is_open": True, "next_open": "2012-06-04", "next_close": "2012-06-01"}
+        return self._troubled("clock", lambda: reply(body))
+
+    def suspend_trade(self, suspended: bool) -> Reply:
+        raise NotImplementedError("nobody suspends trading here")
+
+    def cancel_all(self) -> Reply:
+        raise NotImplementedError("nobody cancels all orders here")
+
     def listen(self, on_message: Callable[[str], None], on_gap: Callable[[str], None]) -> Subscription:
         self.on_message, self.on_gap = on_message, on_gap
+        if self.is_confirmed:
+            self.listening()
         return self
 
     def close(self) -> None:

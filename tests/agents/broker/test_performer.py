@@ -20,13 +20,18 @@ from agents.testing import given, through_the_wire
 from schemas.account import AccountActivity, AccountSnapshot, OrderProgress, SnapshotStatus
 from schemas.execution import Execution, ExecutionStatus
 from schemas.identity import derived
-from schemas.order import NOT_SENT, ExecType, OrderEvent, OrdStatus, ReportKind, ReportRequest
+from schemas.order import NOT_SENT, ExecType, OrderEvent, OrdStatus, OrdType, PreTradeCheck, ReportKind, ReportRequest
 from schemas.record import Record
 from tests.agents.broker.fake import SILENT, FakeBrokerage, refusal, reply
 from tests.agents.executor.made import portfolio
 from tests.agents.gateway.words import ACCOUNT, AS_OF, NAME, VALID_UNTIL, intent
 
+UNAUTHORIZED = refusal(401, 0, "unauthorized.")
 RUN = intent().order.run_id
+PRICE = Decimal("560.5")
+CHECK = PreTradeCheck(
+    read_at=AS_OF, bid=PRICE, ask=PRICE, quoted_at=AS_OF, position=Decimal(0), worst_price=Decimal(565)
+)
 
 
 @dataclass
@@ -45,12 +50,24 @@ class Desk:
 
     brokerage: FakeBrokerage = field(default_factory=lambda: FakeBrokerage(prices={"AAPL": Decimal(10)}))
     clock: Clock = field(default_factory=Clock)
+    halt: str | None = None
     unasked: "queue.Queue[Fact]" = field(default_factory=queue.Queue)
 
     def __post_init__(self) -> None:
         self.performer = BrokerPerformer(
-            {ACCOUNT: self.brokerage}, self.clock, lambda _: 0, poll_interval_s=3600, retry_wait_s=0
+            {ACCOUNT: self.brokerage},
+            self.clock,
+            lambda _: 0,
+            poll_interval_s=3600,
+            retry_wait_s=0,
+            halted=lambda: self.halt,
+            sync_patience_s=10.0,
         )
+
+    def begins(self, published: Sequence[Fact] = ()) -> None:
+        """Take the account over, and wait for the poll that follows the confirmation of the stream."""
+        self.performer.take_over(0, [(each.envelope, each.record) for each in published], self.unasked.put)
+        assert self.performer._watches[ACCOUNT].missing() == ""
 
     def perform(self, record: Record, label: str = "cause") -> list[Any]:
         """Let the performer act and return the records it reports."""
@@ -71,7 +88,7 @@ class Desk:
 @pytest.fixture
 def desk() -> Any:
     made = Desk()
-    made.performer.take_over(0, (), made.unasked.put)
+    made.begins()
     yield made
     made.performer.release(0)
 
@@ -93,13 +110,14 @@ def step(exec_type: ExecType, status: OrdStatus = OrdStatus.PENDING_NEW, **chang
         "attempt": 1,
         "refusal": None,
         "reason": "",
-        "check": None,
+        "check": CHECK if exec_type is ExecType.SUBMITTING else None,
         "transact_time": None,
         "order": asked.order,
     }
     return OrderEvent(**{**fields, **changed})
 
 
+CHECKING = step(ExecType.CHECKING, attempt=0)
 SUBMITTING = step(ExecType.SUBMITTING)
 CANCELING = step(ExecType.CANCELING, OrdStatus.PENDING_CANCEL)
 QUERYING = step(ExecType.QUERYING, OrdStatus.UNKNOWN)
@@ -114,7 +132,7 @@ def cleared(account_id: str = ACCOUNT) -> Execution:
         detail="",
         portfolio=portfolio(symbols=("AAPL", "XYZ")).content,
         plan=None,
-        ended_orders=(OrderProgress(client_order_id="earlier", cum_qty=Decimal(3)),),
+        ended_orders=(OrderProgress(client_order_id="earlier", cum_qty=Decimal(3), gross_trade_amt=Decimal(0)),),
     )
 
 
@@ -167,7 +185,7 @@ def test_performed_again_after_a_crash_the_order_is_read_however_the_broker_says
 
     assert desk.brokerage.posts == [NAME, NAME]
     assert kinds(said) == [("READ", "FILLS", 200), ("READ", "ORDER", 200)]
-    story = given(gateway).when(intent())
+    story = given(gateway, SUBMITTING)
     for report in said:
         story = story.when(report)
     (event,) = story.said
@@ -219,7 +237,7 @@ def test_an_expired_order_is_not_sent(desk: Desk) -> None:
     assert desk.brokerage.posts == []
     assert kinds([report]) == [("ANSWER", "SUBMIT", None)]
     assert report.error.startswith(f"{NOT_SENT} EXPIRED")
-    (event,) = given(gateway).when(intent()).when(report).said
+    (event,) = given(gateway, SUBMITTING).when(report).said
     assert isinstance(event, OrderEvent)
     assert (event.exec_type, event.ord_status) == (ExecType.EXPIRED, OrdStatus.EXPIRED)
 
@@ -238,6 +256,136 @@ def test_an_expired_order_of_which_nothing_can_be_read_is_silence(desk: Desk) ->
     (report,) = desk.perform(SUBMITTING)
 
     assert kinds([report]) == [("SILENCE", "SUBMIT", None)]
+
+
+def test_a_limit_order_is_sent_with_its_limit_and_its_hours(desk: Desk) -> None:
+    resting(desk)
+    terms = intent(ord_type=OrdType.LIMIT, limit_price=Decimal("561.01"), is_extended_hours=True).order
+    desk.perform(SUBMITTING.model_copy(update={"order": terms}))
+
+    sent = desk.brokerage.book[NAME].new
+    assert (sent.ord_type, sent.limit_price, sent.extended_hours) == ("LIMIT", Decimal("561.01"), True)
+
+
+# --- what is looked at right before sending
+
+
+def test_while_this_machine_is_halted_nothing_is_sent(desk: Desk) -> None:
+    desk.halt = "runaway strategy"
+    (report,) = desk.perform(SUBMITTING)
+
+    assert desk.brokerage.posts == []
+    assert kinds([report]) == [("ANSWER", "SUBMIT", None)]
+    assert report.error == f"{NOT_SENT} HALTED runaway strategy"
+
+    desk.halt = None
+    desk.perform(SUBMITTING)
+    assert desk.brokerage.posts == [NAME]
+
+
+def test_the_halt_is_looked_at_for_every_order_and_after_the_wait_before_another_attempt(desk: Desk) -> None:
+    desk.brokerage.trouble("submit", SILENT)
+    desk.perform(SUBMITTING)
+    desk.halt = "meanwhile"
+    (report,) = desk.perform(SUBMITTING.model_copy(update={"attempt": 2}))
+    assert report.error.startswith(f"{NOT_SENT} HALTED")
+    assert desk.brokerage.posts == [NAME]
+
+
+def test_a_halted_order_that_was_sent_before_a_crash_is_read_instead(desk: Desk) -> None:
+    desk.perform(SUBMITTING)
+    desk.halt = "runaway strategy"
+    assert kinds(desk.perform(SUBMITTING)) == [("READ", "FILLS", 200), ("READ", "ORDER", 200)]
+
+
+def test_while_the_stream_is_lost_nothing_is_sent(desk: Desk) -> None:
+    desk.performer._watches[ACCOUNT]._sync._patience_s = 0
+    desk.brokerage.lost()
+    (report,) = desk.perform(SUBMITTING)
+
+    assert desk.brokerage.posts == []
+    assert report.error == f"{NOT_SENT} NOT_IN_SYNC the stream of trade updates is lost: no heartbeat"
+
+
+def test_after_a_reconnect_the_first_poll_comes_before_the_next_order(desk: Desk) -> None:
+    desk.brokerage.lost()
+    desk.brokerage.closed_after.clear()
+    desk.brokerage.listening()
+    desk.perform(SUBMITTING)
+
+    assert len(desk.brokerage.closed_after) == 1
+    assert desk.brokerage.posts == [NAME]
+
+
+def test_an_account_that_is_followed_no_more_sends_nothing(desk: Desk) -> None:
+    desk.performer.release(0)
+    (report,) = desk.perform(SUBMITTING)
+    assert report.error == f"{NOT_SENT} NOT_IN_SYNC this process follows the account no more"
+    assert desk.brokerage.posts == []
+
+
+# --- the check before the gate lets an order pass
+
+
+def test_a_check_shows_the_market_and_the_account_in_the_chain_of_its_order(desk: Desk) -> None:
+    (fact,) = desk.facts(CHECKING)
+    report: Any = fact.record
+
+    assert kinds([report]) == [("READ", "CHECK", 200)]
+    assert (report.client_order_id, report.attempt, report.error) == (NAME, 0, "")
+    assert set(json.loads(report.body)) == {"read_at", "quote", "account", "positions", "clock"}
+    assert fact.envelope.correlation_id == RUN
+    assert fact.envelope.causation_id == derived("event", "cause")
+    assert desk.brokerage.posts == []
+
+
+def test_a_check_asks_for_the_quotes_of_the_last_snapshot_too(desk: Desk) -> None:
+    desk.brokerage.prices["IBM"] = Decimal(190)
+    desk.brokerage.held["IBM"] = Decimal(1)
+    desk.perform(cleared())
+    desk.brokerage.unquotable.add("XYZ")  # wanted, but the snapshot has no quote of it
+    desk.perform(CHECKING)
+    assert desk.brokerage.asked == ["AAPL", "IBM"]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind"), [(SILENT, "SILENCE"), (refusal(500, 50010000, "no"), "READ"), (UNAUTHORIZED, "READ")]
+)
+def test_a_check_that_cannot_be_read_says_how_it_failed(desk: Desk, trouble: Reply, kind: str) -> None:
+    desk.brokerage.trouble("account", *[trouble] * 3)
+    (report,) = desk.perform(CHECKING)
+    assert kinds([report]) == [(kind, "CHECK", trouble.http_status)]
+    assert report.error.startswith("account: ")
+
+
+def test_an_order_that_was_only_checked_is_not_asked_for_by_polls(desk: Desk) -> None:
+    desk.perform(CHECKING)
+    desk.performer._watches[ACCOUNT].poll()
+    assert desk.unasked.empty()
+
+
+def test_keys_that_are_refused_are_said_of_the_account_too(desk: Desk) -> None:
+    desk.brokerage.trouble("submit", UNAUTHORIZED)
+    desk.brokerage.trouble("order", UNAUTHORIZED)
+    silence, account = desk.perform(SUBMITTING)
+    assert kinds([silence, account]) == [("SILENCE", "SUBMIT", None), ("READ", "ACCOUNT", 401)]
+    assert (account.client_order_id, account.body) == ("", UNAUTHORIZED.body)
+
+
+# --- UNKNOWN orders
+
+
+def test_an_unknown_order_is_read_until_the_gateway_says_where_it_stands(desk: Desk) -> None:
+    desk.brokerage.trouble("submit", SILENT)
+    desk.perform(SUBMITTING)
+    desk.perform(step(ExecType.UNKNOWN, OrdStatus.UNKNOWN))
+    (report,) = desk.heard(1)
+    assert kinds([report]) == [("READ", "ORDER", 404)]
+    desk.perform(step(ExecType.EXPIRED, OrdStatus.EXPIRED))
+    assert desk.performer._watches[ACCOUNT]._unknown.rest_s() is None
+
+
+# --- cancels and queries
 
 
 def test_an_order_is_canceled_by_the_brokers_id(desk: Desk) -> None:
@@ -436,17 +584,17 @@ def test_once_listening_is_confirmed_a_poll_closes_the_gap(desk: Desk) -> None:
 
 def test_a_poll_that_fails_is_followed_by_the_next(desk: Desk) -> None:
     desk.brokerage.deposit("100000")
-    now, failed = desk.clock.__call__, queue.Queue[None]()
+    poll = desk.performer._watches[ACCOUNT]._poll
+    now, failed = poll._now, queue.Queue[None]()
 
     def broken() -> datetime:
-        desk.performer._watches[ACCOUNT]._now = now
+        poll._now = now
         failed.put(None)
         raise OSError("the clock cannot be read")
 
-    desk.performer._watches[ACCOUNT]._now = broken
+    poll._now = broken
     desk.brokerage.listening()
     failed.get(timeout=10)
-    desk.brokerage.listening()
 
     assert desk.heard(1)[0].activity_type == "CSD"
 
@@ -481,9 +629,10 @@ def test_a_new_owner_says_nothing_that_was_published_before(desk: Desk) -> None:
     desk.brokerage.listening()
     published += [desk.unasked.get(timeout=10) for _ in range(3)]
     desk.performer.release(0)
+    published += [desk.unasked.get() for _ in range(desk.unasked.qsize())]
 
     heir = Desk(brokerage=desk.brokerage)
-    heir.performer.take_over(0, [(each.envelope, each.record) for each in published], heir.unasked.put)
+    heir.begins(published)
     desk.brokerage.deposit("-0.01", "FEE")
     desk.brokerage.listening()
     assert [each.activity_type for each in heir.heard(1)] == ["FEE"]

@@ -11,6 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from agents.broker.ports import Reply
+from agents.broker.raw import members_of, rows_of
 from agents.broker.reading import (
     account_of,
     fields_of,
@@ -18,7 +19,6 @@ from agents.broker.reading import (
     number,
     positions_of,
     quotes_of,
-    rows_of,
     text,
     untradable,
 )
@@ -45,6 +45,22 @@ def test_rows_keep_their_text(rows: list[dict[str, Any]], indent: int | None) ->
 def test_what_is_no_array_of_objects_is_refused(body: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         rows_of(body)
+
+
+@settings(max_examples=30, deadline=None)
+@for_all(st.dictionaries(st.text(), JSON, max_size=4), st.sampled_from([None, 1]))
+def test_members_keep_their_text(fields: dict[str, Any], indent: int | None) -> None:
+    body = json.dumps(fields, indent=indent)
+    found = members_of(body)
+
+    assert {name: json.loads(text) for name, text in found.items()} == fields
+    assert all(text in body for text in found.values())
+
+
+@pytest.mark.parametrize("body", ["", "[]", "{", '{"a"', '{"a" 1}', '{"a":1', '{"a":1 "b":2}', "{1:2}", "null"])
+def test_what_is_no_object_has_no_members(body: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        members_of(body)
 
 
 def test_fields_of_anything_but_an_object_are_none() -> None:

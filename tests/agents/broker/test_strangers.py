@@ -26,7 +26,7 @@ OURS = client_order_id("net", "AAPL", AS_OF, derived("intent"))
 @pytest.fixture
 def desk() -> Iterator[Desk]:
     made = Desk()
-    made.performer.take_over(0, (), made.unasked.put)
+    made.begins()
     yield made
     made.performer.release(0)
 
@@ -196,12 +196,14 @@ def test_symbols_without_a_price_are_asked_about_and_only_those(desk: Desk) -> N
 def test_a_crash_right_after_sending_makes_no_trade_by_hand_of_our_order() -> None:
     """The heir polls before it performs the same event again: what it finds is ours all the same."""
     desk = Desk()
+    desk.begins()
     resting(desk)
     event = SUBMITTING.model_copy(update={"client_order_id": OURS})
     desk.perform(event)
+    desk.performer.release(0)
     desk.brokerage.fill(OURS, Decimal(10))
     heir = Desk(brokerage=desk.brokerage)
-    heir.performer.take_over(0, (), heir.unasked.put)
+    heir.begins()
     heir.performer._watches[ACCOUNT].poll()
     said: list[Fact] = list(heir.facts(event))
     heir.performer._watches[ACCOUNT].poll()

@@ -3,20 +3,22 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from schemas.execution import Execution, LineOutcome, Outcome
 from schemas.identity import plan_id, run_id
 from schemas.ledger import BooksContent
-from schemas.order import NET, TERMINAL, ExecType, OrderEvent, OrderIntent, OrdStatus, Phase
+from schemas.order import NET, TERMINAL, ExecType, OrderEvent, OrderIntent, OrdStatus, Phase, Refusal
 from schemas.plan import Action, LineContribution, LineStatus, Plan, PlanLine, PlanStatus, Rule
 from schemas.portfolio import Portfolio, PortfolioContent, PortfolioStatus, PortfolioTarget
-from schemas.run import RunTerms
-from tests.made import ACCOUNT, AS_OF, portfolio_content, run_terms, snapshot_content
+from schemas.run import ExecutionRules
+from tests.made import ACCOUNT, AS_OF, execution, limits, portfolio_content, run_terms, snapshot_content
 
 BLOCKED_DETAIL = "AAPL: books 3, broker 4"
 VALID_UNTIL = AS_OF + timedelta(hours=4)
 ZERO = Decimal(0)
+Number = int | str | Decimal
 
 
 def run(name: str) -> UUID:
@@ -24,17 +26,12 @@ def run(name: str) -> UUID:
     return run_id(ACCOUNT, AS_OF, name)
 
 
-def terms(name: str = "first", valid_until: datetime = VALID_UNTIL) -> RunTerms:
-    """Return the configuration of a run."""
-    return run_terms(name, valid_until=valid_until)
-
-
 def content(
-    name: str = "first", valid_until: datetime = VALID_UNTIL, symbols: tuple[str, ...] = ()
+    name: str = "first", valid_until: datetime = VALID_UNTIL, symbols: tuple[str, ...] = (), **terms: Any
 ) -> PortfolioContent:
-    """Return what a run wants; the weights say nothing, plans here are made by hand."""
+    """Return what a run wants; the weights say nothing, plans here are made by hand. `terms` changes its terms."""
     targets = tuple(PortfolioTarget(symbol=each, weight=Decimal("0.1"), contributions=()) for each in sorted(symbols))
-    return portfolio_content(terms(name, valid_until), targets=targets)
+    return portfolio_content(run_terms(name, valid_until=valid_until, **terms), targets=targets)
 
 
 def portfolio(
@@ -65,6 +62,7 @@ def line(
     book: str = NET,
     reducing: int | None = None,
     price: str | None = "10",
+    spread: str = "0",
     status: LineStatus = LineStatus.PLANNED,
     rule: Rule | None = None,
     priority: int = 1,
@@ -72,11 +70,15 @@ def line(
     """Return a plan line: signed shares per strategy, to order and to cross.
 
     `reducing` shares of its order reduce the account's position; unless it is told, all of a sell and none of a buy.
+    `price` is the midpoint of a quote with a `spread`.
     """
     ordered, crossed = ordered or {}, crossed or {}
     net = Decimal(sum(ordered.values()))
     cross = Decimal(sum(each for each in crossed.values() if each > 0))
     quoted = None if price is None else Decimal(price)
+    half = Decimal(spread) / 2
+    bid, ask = (None, None) if quoted is None else (quoted - half, quoted + half)
+    touch = (ask if net > 0 else bid) or ZERO
     intended = abs(net) if net else Decimal(3)
     quantity = abs(net) if status is LineStatus.PLANNED else ZERO
     reduces = min(quantity, -min(net, ZERO) if reducing is None else Decimal(reducing))
@@ -89,8 +91,8 @@ def line(
         target_quantity=ZERO,
         account_quantity=reduces.copy_sign(-net) if reduces else ZERO,
         price=quoted,
-        bid=quoted,
-        ask=quoted,
+        bid=bid,
+        ask=ask,
         quoted_at=None if quoted is None else AS_OF,
         quote_source=None if quoted is None else "test",
         delta_quantity=net,
@@ -98,7 +100,7 @@ def line(
         quantity=quantity,
         reducing_quantity=reduces,
         phase=Phase.REDUCING if reduces else Phase.INCREASING if quantity else None,
-        notional=quantity * (quoted or ZERO),
+        notional=quantity * touch,
         cross_quantity=cross,
         cross_deferred_quantity=ZERO,
         cross_rule=None,
@@ -131,11 +133,21 @@ def _contribution(strategy_id: str, ordered: int, crossed: int) -> LineContribut
     )
 
 
-def plan(*lines: PlanLine, name: str = "first", valid_until: datetime = VALID_UNTIL, rule: Rule | None = None) -> Plan:
+def plan(
+    *lines: PlanLine,
+    name: str = "first",
+    valid_until: datetime = VALID_UNTIL,
+    rule: Rule | None = None,
+    rules: ExecutionRules | None = None,
+    cash: int = 0,
+    is_leverage_allowed: bool = False,
+) -> Plan:
     """Return the plan of a run; a rule blocks it whole, and every line of it, as the planner does."""
     if rule is not None:
         lines = tuple(_blocked(each, rule) for each in lines)
-    nothing = snapshot_content(content(name, valid_until), cash=ZERO, equity=ZERO)
+    held = limits(is_leverage_allowed=is_leverage_allowed)
+    wanted = content(name, valid_until, execution=rules or execution(), limits=held)
+    nothing = snapshot_content(wanted, cash=ZERO, equity=ZERO)
     return Plan(
         account_id=ACCOUNT,
         plan_id=plan_id(run(name)),
@@ -145,7 +157,7 @@ def plan(*lines: PlanLine, name: str = "first", valid_until: datetime = VALID_UN
         rule=rule,
         detail="" if rule is None else BLOCKED_DETAIL,
         equity=ZERO,
-        cash_available=ZERO,
+        cash_available=Decimal(cash),
         sells_expected=ZERO,
         buys_planned=ZERO,
         trade_value=sum((each.notional for each in lines), ZERO),
@@ -175,11 +187,21 @@ def _blocked(line: PlanLine, rule: Rule) -> PlanLine:
     )
 
 
-def event(intent: OrderIntent, status: OrdStatus, cum: int | None = None, reason: str = "") -> OrderEvent:
-    """Return what the gateway says of an order: all of it filled, unless told otherwise."""
+def event(
+    intent: OrderIntent,
+    status: OrdStatus,
+    cum: Number | None = None,
+    reason: str = "",
+    *,
+    price: Number | None = None,
+    refusal: Refusal | None = None,
+) -> OrderEvent:
+    """Return what the gateway says of an order: all of it filled, at the midpoint, unless told otherwise."""
     order_qty = intent.order.order_qty
     executed = Decimal(cum) if cum is not None else order_qty if status is OrdStatus.FILLED else ZERO
     kinds = {OrdStatus.CANCELED: ExecType.CANCELED, OrdStatus.REJECTED: ExecType.REJECTED}
+    if refusal is not None:
+        kinds = {OrdStatus.REJECTED: ExecType.REFUSED}
     return OrderEvent(
         account_id=intent.account_id,
         client_order_id=intent.client_order_id,
@@ -190,9 +212,9 @@ def event(intent: OrderIntent, status: OrdStatus, cum: int | None = None, reason
         leaves_qty=ZERO if status in TERMINAL else order_qty - executed,
         last_qty=None,
         last_px=None,
-        gross_trade_amt=executed * intent.order.reference_price,
+        gross_trade_amt=executed * (intent.order.reference_price if price is None else Decimal(price)),
         attempt=1,
-        refusal=None,
+        refusal=refusal,
         reason=reason,
         check=None,
         transact_time=None,

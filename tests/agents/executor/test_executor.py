@@ -10,7 +10,7 @@ from agents.executor import decider as executor
 from agents.executor.agent import AGENT
 from agents.testing import Story, given
 from schemas.execution import Execution, ExecutionStatus, LineOutcome, Outcome
-from schemas.order import NET, IntentAction, OrderIntent, OrdStatus, Phase, Side, Venue
+from schemas.order import NET, IntentAction, OrderIntent, OrdStatus, Phase, Refusal, Side, Venue
 from schemas.plan import LineStatus, Rule
 from schemas.record import Record
 from tests.agents.executor.made import BLOCKED_DETAIL, event, line, outcomes, plan, portfolio, run, statuses
@@ -323,3 +323,42 @@ def test_what_was_accepted_is_remembered_from_the_log_alone() -> None:
     told = given(executor, *cleared().said, *story.said)
 
     assert told.when(event(sell, OrdStatus.FILLED)).said == story.when(event(sell, OrdStatus.FILLED)).said
+
+
+# --- refusals of the gate
+
+
+def test_an_order_that_a_halt_refused_ends_its_line_halted_with_the_values() -> None:
+    story = cleared().when(plan(BUY_AAPL))
+    (buy,) = intents(story.said)
+    halted = event(buy, OrdStatus.REJECTED, reason="symbol AAPL, by ana: news", refusal=Refusal.HALTED)
+
+    found = the_outcome(story.when(halted).said)
+    assert (found.outcome, found.rule, found.threshold) == (Outcome.HALTED, Rule.HALTED, None)
+    assert found.reason == "HALTED: symbol AAPL, by ana: news"
+
+
+@pytest.mark.parametrize("refusal", [each for each in Refusal if each is not Refusal.HALTED])
+def test_any_other_refusal_rejects_the_line_and_names_itself_and_its_values(refusal: Refusal) -> None:
+    story = cleared().when(plan(BUY_AAPL))
+    (buy,) = intents(story.said)
+
+    found = the_outcome(story.when(event(buy, OrdStatus.REJECTED, reason="7 of 5", refusal=refusal)).said)
+    assert (found.outcome, found.rule, found.reason) == (Outcome.REJECTED, None, f"{refusal}: 7 of 5")
+
+
+def test_a_cross_that_a_halt_refused_ends_its_line_halted() -> None:
+    story = cleared().when(plan(CROSS_MSFT))
+    (cross,) = intents(story.said, IntentAction.CROSS)
+
+    found = the_outcome(story.when(event(cross, OrdStatus.REJECTED, refusal=Refusal.HALTED)).said)
+    assert (found.outcome, found.rule, found.reason) == (Outcome.HALTED, Rule.HALTED, "HALTED")
+
+
+def test_a_line_of_which_some_was_executed_is_partly_filled_whatever_refused_the_rest() -> None:
+    story = cleared().when(plan(line("AAPL", {"core": -15}, reducing=10)))
+    story = story.when(event(intents(story.said)[0], OrdStatus.FILLED))
+    halted = event(intents(story.said)[0], OrdStatus.REJECTED, refusal=Refusal.HALTED)
+
+    found = the_outcome(story.when(halted).said)
+    assert (found.outcome, found.rule, found.reason) == (Outcome.PARTLY_FILLED, None, "HALTED")

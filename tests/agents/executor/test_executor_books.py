@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,37 +9,15 @@ import pytest
 from agents.executor import decider as executor
 from agents.testing import Story, given
 from schemas.client_order_id import parsed
-from schemas.execution import Execution, ExecutionStatus, LineOutcome, Outcome
+from schemas.execution import Execution, ExecutionStatus, Outcome
 from schemas.identity import intent_id, plan_id
 from schemas.order import NET, IntentAction, OrderIntent, OrdStatus, Phase, Side
-from schemas.plan import LineStatus, PlanLine, Rule
+from schemas.plan import LineStatus, Rule
 from schemas.portfolio import Portfolio, PortfolioStatus
 from tests.agents.executor.made import event, line, outcomes, plan, portfolio, run, statuses
+from tests.agents.executor.words import own, planned, sent, shapes, the_outcome
 
 WASH_TRADE = "HTTP 403: potential wash trade detected. use complex orders"
-
-
-def planned(*lines: PlanLine) -> Story:
-    return given(executor).when(portfolio()).when(plan(*lines))
-
-
-def sent(said: Iterable[object]) -> list[OrderIntent]:
-    return [each for each in said if isinstance(each, OrderIntent) and each.action is IntentAction.SUBMIT]
-
-
-def shapes(said: Iterable[object]) -> list[tuple[str, str, Side, int]]:
-    """Return the orders sent: whose, of what, on which side, how many."""
-    return [(each.order.book, each.order.symbol, each.order.side, int(each.order.order_qty)) for each in sent(said)]
-
-
-def the_outcome(said: Iterable[object]) -> Any:
-    (found,) = [each for each in said if isinstance(each, LineOutcome)]
-    return found
-
-
-def own(book: str, symbol: str, quantity: int, **more: Any) -> PlanLine:
-    """Return a line of a strategy's own book, signed shares."""
-    return line(symbol, {book: quantity}, book=book, **more)
 
 
 # --- opposite orders
@@ -163,14 +140,16 @@ def test_a_wash_trade_the_broker_saw_all_the_same_is_the_lines_end_and_nothing_i
 
 
 def test_an_order_is_named_after_its_book() -> None:
-    long_name = "x" * 65
-    story = planned(own("mean-rev", "BRK.B", 1), own(long_name, "AAPL", 1))
-    by_symbol = {each.order.symbol: parsed(each.client_order_id) for each in sent(story.said)}
+    (order,) = sent(planned(own("mean-rev", "BRK.B", 1)).said)
+    name = parsed(order.client_order_id)
 
-    assert by_symbol["BRK.B"] is not None
-    assert by_symbol["AAPL"] is not None
-    assert (by_symbol["BRK.B"].owner, by_symbol["AAPL"].owner) == ("mean-rev", NET)
-    assert {each.order.book for each in sent(story.said)} == {"mean-rev", long_name}
+    assert name is not None
+    assert (name.owner, name.symbol, order.order.book) == ("mean-rev", "BRK.B", "mean-rev")
+
+
+def test_a_name_that_no_run_may_have_stops_the_process() -> None:
+    with pytest.raises(AssertionError, match="expected at most 64 characters of an owner, was 65"):
+        planned(own("x" * 65, "AAPL", 1))
 
 
 # --- a line with two orders

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from agents.executor import decider as executor
 from agents.testing import Story, given
 from schemas.execution import Execution, ExecutionStatus, LineOutcome, Outcome
-from schemas.order import NET, TERMINAL, IntentAction, OrderEvent, OrderIntent, OrdStatus
+from schemas.order import NET, TERMINAL, IntentAction, OrderEvent, OrderIntent, OrderTerms, OrdStatus, Refusal
 from schemas.plan import LineStatus, Plan, PlanLine, Rule
 from schemas.portfolio import PortfolioStatus
 from schemas.record import Record
 from tests.agents.executor.made import event, line, plan, portfolio, run
+from tests.made import execution
 
 ENDS = sorted(TERMINAL)
 RUN_ENDS = (ExecutionStatus.FINISHED, ExecutionStatus.SUPERSEDED, ExecutionStatus.ABANDONED)
@@ -55,8 +56,15 @@ def lines(draw: st.DrawFn, symbol: str, book: str) -> PlanLine:
 def plans(draw: st.DrawFn, name: str) -> Plan:
     keys = st.tuples(st.sampled_from(["AAPL", "IBM"]), st.sampled_from(["alpha", "beta", "gamma", NET]))
     found = draw(st.sets(keys, max_size=6))
-    rule = draw(st.sampled_from([None, None, None, Rule.BOOKS_DIFFER]))
-    return plan(*[draw(lines(symbol, book)) for symbol, book in sorted(found)], name=name, rule=rule)
+    most = draw(st.sampled_from([None, None, ZERO, Decimal("0.3"), Decimal(1)]))
+    return plan(
+        *[draw(lines(symbol, book)) for symbol, book in sorted(found)],
+        name=name,
+        rule=draw(st.sampled_from([None, None, None, Rule.BOOKS_DIFFER])),
+        rules=execution(steps_max=draw(st.integers(1, 3)), failed_reducing_max=most),
+        cash=draw(st.integers(-50, 400)),
+        is_leverage_allowed=draw(st.booleans()),
+    )
 
 
 class Market:
@@ -112,9 +120,20 @@ class Market:
         assert name not in self.ends
         assert not self.successors, "an order is sent for a run that is being superseded"
         self.open[name] = intent
+        self.check_step_of(intent)
         live = [each.order for each in self.open.values() if each.action is IntentAction.SUBMIT]
         for one, other in combinations(live, 2):
             assert one.symbol != other.symbol or one.side is other.side, "two opposite orders are at the broker"
+
+    def check_step_of(self, intent: OrderIntent) -> None:
+        """Every order of a leg does all that those before it left, and there are no more than the run allows."""
+        order = intent.order
+        (made,) = [each for each in self.plans if each.plan_id == order.plan_id]
+        (wanted,) = [each for each in made.lines if (each.book, each.symbol) == (order.book, order.symbol)]
+        before = [each for each in self.ends.values() if _leg_of(each.order) == _leg_of(order)]
+        assert order.step == len(before) + 1 <= made.books.snapshot.portfolio.terms.execution.steps_max
+        assert order.order_qty == _wanted(wanted, order.leg) - sum((each.cum_qty for each in before), ZERO)
+        assert all(each.ord_status is OrdStatus.CANCELED for each in before)
 
     def check_step(self, step: Execution) -> None:
         if step.status is ExecutionStatus.CLEARING and step.portfolio is not None and step.portfolio.scope is None:
@@ -130,7 +149,7 @@ class Market:
             self.unplanned += [each for each in self.runs if run(each) == step.run_id]
         if step.plan is not None and step.plan.lines:
             self.settled |= self.ends.keys()
-        if step.status is ExecutionStatus.REDUCED:
+        if step.status is ExecutionStatus.REDUCED and not step.ended_orders:  # else it is a receipt
             self.check_reduced(step)
 
     def check_reduced(self, step: Execution) -> None:
@@ -146,20 +165,25 @@ class Market:
         """What a line says of its orders is the sum of what its orders said; FILLED is all of it."""
         (made,) = [each for each in self.plans if each.plan_id == found.plan_id]
         (wanted,) = [each for each in made.lines if (each.book, each.symbol) == (found.book, found.symbol)]
+        own = [each for each in self.ends.values() if _is_of(each, found)]
         if wanted.status is not LineStatus.PLANNED and found.outcome is not Outcome.SUPERSEDED:
             stopped = Outcome.HALTED if wanted.rule is Rule.HALTED else Outcome(wanted.status.value)
-            assert (found.outcome, found.rule, found.reason) == (stopped, wanted.rule, made.detail)
-        own = [each for each in self.ends.values() if _is_of(each, found)]
+            assert (found.outcome, found.rule) == (stopped, wanted.rule)
+            refusals = [each.refusal for each in own if each.refusal is not None]  # of its cross
+            assert found.reason == (refusals[0] if refusals else made.detail)
         orders = [each for each in own if each.order.leg]
         assert found.client_order_ids == tuple(each.client_order_id for each in orders)
-        assert found.order_qty == sum((each.order.order_qty for each in orders), ZERO)
+        assert found.order_qty == sum((each.order.order_qty for each in orders if each.order.step == 1), ZERO)
+        assert found.gross_trade_amt == sum((each.gross_trade_amt for each in orders), ZERO)
         assert found.cum_qty == sum((each.cum_qty for each in orders), ZERO)
         assert found.cross_quantity == sum((each.cum_qty for each in own if not each.order.leg), ZERO)
         assert (found.outcome is Outcome.FILLED) == (found.cum_qty == wanted.quantity > 0)
         assert (found.outcome is Outcome.PARTLY_FILLED) == (0 < found.cum_qty < wanted.quantity)
-        legs = {each.order.leg: each for each in own}
-        if 2 in legs and wanted.reducing_quantity:
-            assert legs[1].cum_qty == wanted.reducing_quantity, "the second order went from a wrong position"
+        if any(each.order.leg == 2 for each in own):
+            reduced = sum((each.cum_qty for each in own if each.order.leg == 1), ZERO)
+            assert reduced == wanted.reducing_quantity, "the second order went from a wrong position"
+        if found.rule in (Rule.REDUCING_FAILED, Rule.CASH_NOT_FREED):
+            assert not any(each.order.leg == 2 for each in own)
         for each in orders:
             wishes = {part.strategy_id: part.ordered for part in wanted.contributions if part.ordered}
             signs = {part.strategy_id: part.quantity.copy_sign(_sign(each)) for part in each.order.contributions}
@@ -178,7 +202,11 @@ class Market:
         status = self.draw.draw(st.sampled_from([OrdStatus.FILLED, OrdStatus.REJECTED] if is_cross else ENDS))
         full = int(intent.order.order_qty)
         part = 0 if is_cross else self.draw.draw(st.integers(0, full - 1))
-        self.ends[name] = event(intent, status, full if status is OrdStatus.FILLED else part)
+        executed = full if status is OrdStatus.FILLED else part
+        is_refused = status is OrdStatus.REJECTED and not executed
+        refusal = self.draw.draw(st.sampled_from([None, Refusal.HALTED, Refusal.PRICE_COLLAR])) if is_refused else None
+        price = None if is_cross else self.draw.draw(st.sampled_from(["10", "8", "11.5"]))
+        self.ends[name] = event(intent, status, executed, price=price, refusal=refusal)
         self.tell(self.ends[name])
 
     def ask(self) -> None:
@@ -201,6 +229,14 @@ class Market:
         if may:
             self.draw.draw(st.sampled_from(may))()
         return bool(may)
+
+
+def _leg_of(order: OrderTerms) -> tuple[UUID, str, str, int]:
+    return order.plan_id, order.book, order.symbol, order.leg
+
+
+def _wanted(line: PlanLine, leg: int) -> Decimal:
+    return {0: line.cross_quantity, 1: line.reducing_quantity, 2: line.quantity - line.reducing_quantity}[leg]
 
 
 def _is_of(end: OrderEvent, found: LineOutcome) -> bool:

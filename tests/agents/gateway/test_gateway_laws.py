@@ -9,7 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from agents.gateway import decider as gateway
-from agents.gateway.decider import ATTEMPTS_MAX, CANCELS_MAX
+from agents.gateway.rules import CANCELS_MAX
+from agents.gateway.sending import ATTEMPTS_MAX
 from agents.testing import Story, given
 from schemas.order import TERMINAL, BrokerReport, ExecType, Fill, IntentAction, OrderEvent, OrdStatus
 from schemas.record import Record
@@ -17,9 +18,11 @@ from tests.agents.gateway.words import (
     AS_OF,
     answered,
     cancel_answered,
+    checked,
     duplicate,
     fills,
     intent,
+    limited,
     not_found,
     read,
     silent,
@@ -59,7 +62,7 @@ def truth_read(steps: Sequence[int], end: str) -> tuple[BrokerReport, BrokerRepo
 
 
 def run(reports: Sequence[Record]) -> tuple[Story, list[Record]]:
-    story = given(gateway).when(intent(), at=AS_OF)
+    story = given(gateway, limited()).when(intent(), at=AS_OF).when(checked())
     said = list(story.said)
     for each in reports:
         story = story.when(each)

@@ -1,11 +1,13 @@
 """Intents as the executor asks, and reports in the broker's words."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from schemas.gate import HaltAction, HaltScope, OrderLimits, OrderLimitsRequest, TradingHaltRequest
 from schemas.identity import derived, plan_id, run_id
 from schemas.order import (
     NET,
@@ -21,7 +23,7 @@ from schemas.order import (
     TimeInForce,
     Venue,
 )
-from tests.made import contribution
+from tests.made import contribution, gate_limits
 
 ACCOUNT = "DEMO-1"
 AS_OF = datetime(2012, 6, 1, 15, 55, tzinfo=UTC)
@@ -30,7 +32,51 @@ NAME = "net-AAPL-20120601T155500-1a2b3c4d"
 BROKER_ID = "61e69015-8549-4bfd-b9c3-01e75843f47d"
 FILLED_AT = "2012-06-01T15:56:00.123456789Z"
 
+CHECKED_AT = AS_OF
+BID, ASK = "560.4", "560.6"
+
 _reports = count()
+
+
+def limited(**changed: Any) -> OrderLimits:
+    """Return that the account has limits: as wide as they can be, unless told otherwise."""
+    limits = gate_limits(**changed)
+    return OrderLimits(account_id=ACCOUNT, request_id="limits", requested_by="operator", limits=limits)
+
+
+def limits_asked(request_id: str = "limits", **changed: Any) -> OrderLimitsRequest:
+    """Return that somebody sets limits."""
+    return OrderLimitsRequest(
+        account_id=ACCOUNT,
+        request_id=request_id,
+        requested_by="operator",
+        requested_at=AS_OF,
+        limits=gate_limits(**changed),
+    )
+
+
+def halt_asked(scope: HaltScope = HaltScope.ACCOUNT, name: str = "", **changed: Any) -> TradingHaltRequest:
+    """Return that somebody halts, of all things, the account."""
+    usual: dict[str, Any] = {
+        "account_id": ACCOUNT,
+        "request_id": "halt",
+        "requested_by": "operator",
+        "requested_at": AS_OF,
+        "action": HaltAction.HALT,
+        "halt_id": None,
+        "scope": scope,
+        "name": name,
+        "is_reducing_allowed": False,
+        "is_canceling": False,
+        "until": None,
+        "reason": "too much noise",
+    }
+    return TradingHaltRequest(**{**usual, **changed})
+
+
+def resume_asked(halt_id: Any, **changed: Any) -> TradingHaltRequest:
+    """Return that somebody ends a halt."""
+    return halt_asked(**{"action": HaltAction.RESUME, "halt_id": halt_id, "request_id": "resume", **changed})
 
 
 def intent(
@@ -98,6 +144,42 @@ def report(
         error=error,
         received_at=at,
     )
+
+
+def check_json(
+    positions: Mapping[str, str] | list[dict[str, Any]] | None = None, at: datetime = CHECKED_AT, **changed: Any
+) -> dict[str, Any]:
+    """Return market and account as they are read for an order of AAPL; positions in shares at 560.5 dollars, or raw."""
+    held = positions if isinstance(positions, Mapping) else {}
+    rows = [
+        {"symbol": symbol, "qty": qty, "side": "short" if Decimal(qty) < 0 else "long", "current_price": "560.5"}
+        for symbol, qty in held.items()
+    ]
+    usual: dict[str, Any] = {
+        "read_at": at.isoformat(),
+        "quote": {"bp": float(BID), "ap": float(ASK), "bs": 1, "as": 2, "t": at.isoformat()},
+        "account": {"equity": "100000", "last_equity": "100000", "status": "ACTIVE"},
+        "positions": positions if isinstance(positions, list) else rows,
+        "clock": {"timestamp": at.isoformat(), "is_open": True},
+    }
+    return {**usual, **changed}
+
+
+def checked(
+    positions: Mapping[str, str] | list[dict[str, Any]] | None = None,
+    at: datetime = CHECKED_AT,
+    name: str = NAME,
+    **changed: Any,
+) -> BrokerReport:
+    """Return the report of a CHECK; everything is well unless told otherwise."""
+    body = json.dumps(check_json(positions, at, **changed))
+    return report(ReportKind.READ, ReportRequest.CHECK, body, http_status=200, attempt=0, at=at, name=name)
+
+
+def check_failed(status: int | None = 500, error: str = "positions, 3 tries: HTTP 500") -> BrokerReport:
+    """Return the report of a CHECK that could not be made."""
+    kind = ReportKind.SILENCE if status is None else ReportKind.READ
+    return report(kind, ReportRequest.CHECK, http_status=status, error=error, attempt=0)
 
 
 def order_json(status: str = "new", filled: str = "0") -> dict[str, Any]:

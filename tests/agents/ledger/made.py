@@ -167,7 +167,7 @@ def snapshot(
         quotes=tuple(quote(symbol, *prices) for symbol, prices in sorted((quotes or {}).items())),
         activities=tuple(sorted((by_value(each) for each in activities), key=lambda each: each.activity_id)),
         ended_orders=tuple(
-            OrderProgress(client_order_id=each, cum_qty=Decimal(quantity))
+            OrderProgress(client_order_id=each, cum_qty=Decimal(quantity), gross_trade_amt=Decimal(0))
             for each, quantity in sorted((ended or {}).items())
         ),
     )

@@ -17,6 +17,7 @@ from schemas.execution import LineOutcome
 from schemas.ledger import BooksStatus, EntryKind, LedgerEntry
 from tests.agents.broker.fake import SILENT, FakeBrokerage, refusal
 from tests.agents.executor.made import ACCOUNT, AS_OF, line, plan, portfolio
+from tests.agents.gateway.words import limits_asked
 from tests.agents.ledger.bus import Bus
 from tests.agents.ledger.test_way_of_a_run import books_of, check, performer
 
@@ -110,6 +111,7 @@ def test_every_way_ends_with_books_that_equal_the_broker(seed: int) -> None:
 
 def live(world: World) -> None:
     """Let two runs go all the way, then look."""
+    world.bus.tell(limits_asked(), AS_OF)
     for name, made in PLANS.items():
         world.happens_outside()
         world.trouble()

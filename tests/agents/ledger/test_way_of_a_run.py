@@ -11,6 +11,7 @@ from agents.broker.performer import BrokerPerformer
 from agents.broker.ports import Reply
 from agents.executor import decider as executor
 from agents.gateway import decider as gateway
+from agents.gateway.sending import ATTEMPTS_MAX
 from agents.ledger import decider as ledger
 from schemas.account import AccountSnapshot
 from schemas.execution import Execution, ExecutionStatus, LineOutcome, Outcome
@@ -19,6 +20,7 @@ from schemas.order import ExecType, Fill, OrderEvent
 from schemas.run import Mode
 from tests.agents.broker.fake import SILENT, FakeBrokerage, refusal
 from tests.agents.executor.made import ACCOUNT, AS_OF, line, plan, portfolio, run
+from tests.agents.gateway.words import limits_asked
 from tests.agents.ledger.bus import Bus
 
 LOST_AFTER = "lost"
@@ -42,6 +44,7 @@ def bus(brokerage: FakeBrokerage) -> Iterator[Bus]:
     made = Bus({"executor": executor, "gateway": gateway, "ledger": ledger}, performer(brokerage))
     brokerage.listening()
     made.settle(unasked=1)
+    made.tell(limits_asked(), AS_OF)
     yield made
     made.performer.release(0)
 
@@ -245,7 +248,7 @@ def test_the_broker_is_asked_again_and_again_but_not_without_end(bus: Bus, broke
     brokerage.trouble("submit", *itertools.repeat(SILENT, 50))
     first_run(bus)
 
-    assert brokerage.posts.count(brokerage.posts[0]) == gateway.ATTEMPTS_MAX
+    assert brokerage.posts.count(brokerage.posts[0]) == ATTEMPTS_MAX
     last = {each.client_order_id: each for each in bus.said(OrderEvent)}
     assert {each.ord_status.value for each in last.values()} == {"UNKNOWN"}
     brokerage.troubles.clear()

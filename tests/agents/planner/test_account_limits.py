@@ -141,6 +141,35 @@ def test_the_proceeds_of_a_short_buy_nothing() -> None:
     assert facts(line(plan, "IBM"), "quantity rule threshold") == (50, Rule.CAPITAL, 10_000)
 
 
+def test_the_proceeds_of_a_short_that_is_held_buy_nothing_either() -> None:
+    held = limits(is_short_allowed=True, weight_total_max=Decimal(2))
+    wants, holds = {"a": {"AAPL": "-0.5"}, "b": {"IBM": "1.2"}}, {"a": {"AAPL": -500}}
+    plan = planned(books(wants=wants, holds=holds, quotes=EXACT, cash=150_000, held=held, own=ROOMY))
+    assert plan.cash_available == 100_000
+    assert facts(line(plan, "IBM"), "quantity rule threshold") == (500, Rule.CAPITAL, 100_000)
+
+
+def test_what_covers_a_short_is_paid_from_its_collateral() -> None:
+    wants, holds = {"a": {}, "b": {"IBM": "0.5"}}, {"a": {"AAPL": -500}}
+    plan = planned(books(wants=wants, holds=holds, quotes=EXACT, cash=90_000, held=limits(is_short_allowed=True)))
+    assert facts(line(plan, "AAPL"), "quantity reducing_quantity rule") == (500, 500, None)
+    assert facts(line(plan, "IBM"), "quantity rule threshold") == (200, Rule.CAPITAL, 40_000)
+    assert limit(plan, "CAPITAL") == (40_000, 50_000, 40_000, SCALED)
+
+
+def test_beside_a_short_without_a_price_nothing_is_bought() -> None:
+    asked = books(wants={"a": {"AAPL": "0.5"}}, holds={"b": {"GONE": -1}}, quotes=EXACT)
+    assert facts(line(planned(asked), "AAPL"), "status rule threshold") == (LineStatus.BLOCKED, Rule.CAPITAL, 0)
+
+
+def test_with_leverage_the_brokers_buying_power_knows_of_the_shorts() -> None:
+    held = limits(is_leverage_allowed=True, is_short_allowed=True, weight_total_max=Decimal(4))
+    wants, holds = {"a": {"AAPL": "-0.5"}, "b": {"IBM": "1.2"}}, {"a": {"AAPL": -500}}
+    plan = planned(books(wants=wants, holds=holds, quotes=EXACT, buying_power=130_000, held=held, own=ROOMY))
+    assert plan.cash_available == 130_000
+    assert facts(line(plan, "IBM"), "quantity rule") == (600, None)
+
+
 def test_covering_a_short_is_never_cut_and_leaves_less_for_others() -> None:
     wants, holds = {"a": {}, "b": {"IBM": "0.3"}}, {"a": {"AAPL": -100}}
     plan = planned(books(wants=wants, holds=holds, quotes=EXACT, cash=5000, held=limits(is_short_allowed=True)))

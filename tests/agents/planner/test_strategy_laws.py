@@ -49,10 +49,12 @@ class Reckoning:
     sold: Decimal = ZERO
     shorted: Decimal = ZERO
     largest: Decimal = ZERO
+    collateral: Decimal = ZERO
     is_priced: bool = True
 
-    def hold(self, quantity: Decimal, price: Decimal | None) -> None:
+    def hold(self, quantity: Decimal, price: Decimal | None, offer: Decimal) -> None:
         self.held += quantity * (price or 0)
+        self.collateral += max(-quantity, ZERO) * offer
         self.is_priced = self.is_priced and (price is not None or not quantity)
 
     def trade(self, line: PlanLine, held: Decimal, quantity: Decimal) -> None:
@@ -78,9 +80,10 @@ def reckoned(made: Plan, name: str, quantity: Callable[[PlanLine, LineContributi
         for each in content.snapshot.quotes
         if each.bid > 0 and each.ask > 0
     }
+    offers = {each.symbol: max(each.bid, each.ask) for each in content.snapshot.quotes if each.symbol in mids}
     for book in content.strategies:
         for holding in book.holdings if book.strategy_id == name else ():
-            found.hold(holding.quantity, mids.get(holding.symbol))
+            found.hold(holding.quantity, mids.get(holding.symbol), offers.get(holding.symbol, ZERO))
             if all(line.symbol != holding.symbol for line in made.lines):
                 found.kept += abs(holding.quantity) * mids.get(holding.symbol, ZERO)
     for line in made.lines:
@@ -106,6 +109,8 @@ def money_of(terms: StrategyTerms, made: Plan, found: Reckoning) -> Decimal | No
         return made.cash_available * terms.allocation / sum(each.allocation for each in run.strategies)
     capital = capital_of(terms, made)
     unspent = capital - max(capital, ZERO) * run.limits.cash_reserve - found.held
+    if not run.limits.is_leverage_allowed:
+        unspent += found.covered - found.collateral  # a cover is paid from the collateral
     return unspent if found.is_priced else min(unspent, ZERO)
 
 

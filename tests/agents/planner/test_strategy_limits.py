@@ -157,6 +157,18 @@ def test_the_reserve_policy_spends_its_own_unspent_capital() -> None:
     assert part(line(plan, "IBM")) == (-50, -50, -50, None, None)
 
 
+def test_the_reserve_policy_counts_no_proceeds_of_shorts_and_covers_from_them() -> None:
+    held, policy = limits(is_short_allowed=True, weight_total_max=Decimal(3)), rules(cash_policy=CashPolicy.RESERVE)
+    roomy, holds = own(weight_total_max=Decimal(3)), {"a": {"IBM": -250}}
+    more = {"holds": holds, "quotes": EXACT, "cash": 150_000, "held": held, "rules": policy, "own": roomy}
+    keeps = books(wants={"a": {"AAPL": "1.2", "IBM": "-0.5"}}, **more)
+    covers = books(wants={"a": {"AAPL": "1.2"}}, **more)
+
+    # 100 000 of capital, whatever the short brought
+    assert part(line(planned(keeps), "AAPL")) == (1200, 1000, 1000, Rule.CAPITAL, 100_000)
+    assert part(line(planned(covers), "AAPL"))[1] == 1000
+
+
 def test_what_has_no_price_leaves_the_reserve_policy_its_own_sales_only() -> None:
     wants, holds = {"a": {"AAPL": "0.5"}}, {"a": {"IBM": 5, "MSFT": 1}}
     plan = planned(books(wants=wants, holds=holds, quotes=EXACT, rules=rules(cash_policy=CashPolicy.RESERVE)))

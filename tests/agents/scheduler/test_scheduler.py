@@ -22,6 +22,7 @@ from schemas.run import (
     ClockReading,
     DeadlinePassed,
     Mode,
+    OrderStyle,
     OverlapPolicy,
     Parameter,
     PartitionPosition,
@@ -130,6 +131,27 @@ def test_a_refused_request_is_refused_once() -> None:
             RunRefusal.DEADLINE_BEFORE_AS_OF,
             "15:54:59.999999",
             id="deadline in the past",
+        ),
+        pytest.param(
+            {"execution": made.execution(limit_offset=Decimal("0.01"))},
+            RunRefusal.EXECUTION_NOT_POSSIBLE,
+            "expected a limit_offset of 0 with order style MARKET, was 0.01",
+            id="an offset of no limit",
+        ),
+        pytest.param(
+            {"execution": made.execution(is_extended_hours=True)},
+            RunRefusal.EXECUTION_NOT_POSSIBLE,
+            "expected a limit style outside the regular session, was MARKET",
+            id="at the market outside the session",
+        ),
+        pytest.param(
+            {
+                "execution": made.execution(is_extended_hours=True, order_style=OrderStyle.LIMIT),
+                "limits": made.limits(quantity_step=Decimal("0.001")),
+            },
+            RunRefusal.EXECUTION_NOT_POSSIBLE,
+            "expected a quantity_step of whole shares outside the regular session, was 0.001",
+            id="parts of a share outside the session",
         ),
         pytest.param(
             {"strategies": (strategy("a", "0.98"),), "rules": made.rules(is_full_allocation_required=True)},

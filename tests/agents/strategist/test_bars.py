@@ -112,3 +112,27 @@ def test_a_slice_is_what_a_reader_of_the_log_would_have_seen(
         expected = [(on, price) for on, price in sorted(latest.items()) if on <= day and price > 0]
         found = [(close.session_date, close.adjusted_close) for close in seen.last(symbol, count)]
         assert found == expected[max(0, len(expected) - count) :]
+
+
+@settings(max_examples=300)
+@for_all(
+    told=st.lists(st.tuples(st.integers(0, 6), st.integers(-1, 3), st.integers(0, 1)), max_size=12),
+    bound=st.integers(0, 12),
+    through=st.integers(0, 6),
+    count=st.integers(1, 8),
+)
+def test_the_shorter_way_to_the_last_bars_finds_the_same(
+    told: list[tuple[int, int, int]], bound: int, through: int, count: int
+) -> None:
+    """Any sessions in any order, corrections, prices that are none, two partitions: as a look at every bar says."""
+    view, days, offsets = BarsView(), [TODAY + timedelta(days=number) for number in range(7)], {0: 0, 1: 0}
+    latest: dict[date, tuple[int, int]] = {}
+    for number, (day, price, partition) in enumerate(told):
+        offset, offsets[partition] = offsets[partition], offsets[partition] + 1
+        view.add(partition, offset, bar("AAPL", days[day], 1).model_copy(update={"adjusted_close": Decimal(price)}))
+        if offset < bound and days[day] <= days[through]:
+            latest[days[day]] = (price, number)
+    expected = [price for _, (price, _) in sorted(latest.items()) if price > 0][-count:]
+
+    shown = view.until((*at(bound, 0), *at(bound, 1))).up_to(days[through])
+    assert [close.adjusted_close for close in shown.last("AAPL", count)] == expected

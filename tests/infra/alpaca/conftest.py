@@ -11,8 +11,7 @@ from agents.broker.ports import NewOrder, OrdType, Side, Subscription, TimeInFor
 from infra.alpaca import AlpacaBrokerage, AlpacaSettings
 from infra.simulator.client import SimulatorControl
 from infra.simulator.process import SimulatorProcess
-from infra.simulator.server import SimulatorUrls
-from infra.simulator.settings import KEY_ID, SECRET_KEY
+from infra.simulator.settings import KEY_ID, SECRET_KEY, SimulatorUrls
 
 PATIENCE = timedelta(seconds=10).total_seconds()
 
@@ -28,7 +27,7 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorUrl
 @pytest.fixture
 def control(simulator: SimulatorUrls) -> SimulatorControl:
     """A new account with 100,000 dollars, a quote for AAPL, and no chunks."""
-    control = SimulatorControl(simulator.control)
+    control = SimulatorControl(simulator.url)
     control.reset(partial_rate=0)
     control.set_quote("AAPL", "100", "101")
     return control
@@ -42,7 +41,7 @@ def connect(simulator: SimulatorUrls, request: pytest.FixtureRequest) -> Iterato
 
     def connected(urls: SimulatorUrls = simulator, **changes: object) -> AlpacaBrokerage:
         settings = {"key_id": KEY_ID, "secret_key": SECRET_KEY, "backoff_min": 0.02, "backoff_max": 0.1}
-        addresses = {"trading_url": urls.trading, "data_url": urls.data, "stream_url": urls.stream}
+        addresses = {"trading_url": urls.url, "data_url": urls.url, "stream_url": urls.stream_url}
         made.append(AlpacaBrokerage(AlpacaSettings.model_validate({**settings, **addresses, **changes})))
         return made[-1]
 

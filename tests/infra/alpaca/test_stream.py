@@ -19,7 +19,7 @@ from infra.alpaca import AlpacaBrokerage
 from infra.alpaca.stream import RawTradingStream, StreamLostError
 from infra.simulator.client import SimulatorControl
 from infra.simulator.process import SimulatorProcess
-from infra.simulator.server import SimulatorUrls
+from infra.simulator.settings import SimulatorUrls
 
 MakeOrder = Callable[..., NewOrder]
 Listen = Callable[..., Any]
@@ -214,7 +214,7 @@ class Proxy:
 @pytest.fixture
 def proxy(simulator: SimulatorUrls) -> Iterator[Proxy]:
     """A proxy in front of the simulator's port."""
-    proxy = Proxy(int(simulator.trading.rpartition(":")[2]))
+    proxy = Proxy(int(simulator.url.rpartition(":")[2]))
     yield proxy
     proxy.close()
 
@@ -299,7 +299,7 @@ def test_a_restarted_broker_is_found_again_with_the_same_books(
 ) -> None:
     process = SimulatorProcess(tmp_path)
     urls = process.start()
-    control = SimulatorControl(urls.control)
+    control = SimulatorControl(urls.url)
     control.set_quote("AAPL", "100", "101")
     brokerage = connect(urls)
     listener = listen(brokerage)

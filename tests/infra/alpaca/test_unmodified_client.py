@@ -14,15 +14,14 @@ from alpaca.trading.models import Asset, Clock, Order, Position, TradeAccount, T
 from alpaca.trading.requests import GetOrdersRequest, LimitOrderRequest, MarketOrderRequest
 from alpaca.trading.stream import TradingStream
 
-from infra.simulator.server import SimulatorUrls
-from infra.simulator.settings import KEY_ID, SECRET_KEY
+from infra.simulator.settings import KEY_ID, SECRET_KEY, SimulatorUrls
 
 pytestmark = pytest.mark.usefixtures("control")
 
 
 @pytest.fixture
 def client(simulator: SimulatorUrls) -> TradingClient:
-    return TradingClient(KEY_ID, SECRET_KEY, url_override=simulator.trading)
+    return TradingClient(KEY_ID, SECRET_KEY, url_override=simulator.url)
 
 
 def buy(client_order_id: str, qty: float = 2) -> MarketOrderRequest:
@@ -86,7 +85,7 @@ def test_the_clock_knows_the_session(client: TradingClient) -> None:
 
 
 def test_quotes_are_read(simulator: SimulatorUrls) -> None:
-    client = StockHistoricalDataClient(KEY_ID, SECRET_KEY, url_override=simulator.data)
+    client = StockHistoricalDataClient(KEY_ID, SECRET_KEY, url_override=simulator.url)
 
     quotes = client.get_stock_latest_quote(StockLatestQuoteRequest(symbol_or_symbols="AAPL"))
 
@@ -94,7 +93,7 @@ def test_quotes_are_read(simulator: SimulatorUrls) -> None:
 
 
 def test_the_stream_is_understood(simulator: SimulatorUrls, client: TradingClient) -> None:
-    stream = TradingStream(KEY_ID, SECRET_KEY, url_override=simulator.stream)
+    stream = TradingStream(KEY_ID, SECRET_KEY, url_override=simulator.stream_url)
     heard: list[TradeUpdate] = []
     filled = threading.Event()
 

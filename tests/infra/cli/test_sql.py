@@ -87,7 +87,11 @@ def test_every_output_says_the_same_exactly(bus: Bus, tmp_path: Path) -> None:
 
 def test_explain_says_what_would_be_read(bus: Bus) -> None:
     said = answered(bus, "--explain", "select * from fills where _partition = 1 and _offset < 2")
-    assert said.splitlines() == ["fills: 1 of 3 partitions, 2 of 12 offsets: 1: 0..1", "at most 2 records are read"]
+    assert said.splitlines() == [
+        "fills: 1 of 3 partitions, 2 of 12 offsets: 1: 0..1",
+        "at most 2 records are read",
+        "fills: decoded in batches",
+    ]
 
 
 def test_no_row_is_an_exit_code_when_asked_for(bus: Bus) -> None:

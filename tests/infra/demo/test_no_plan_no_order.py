@@ -9,12 +9,15 @@ import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from infra.demo.broker_truth import broker_truth
+from infra.demo.configuration import GATE_LIMITS
 from infra.demo.driver import Driver
+from infra.demo.limits import set_limits
 from infra.demo.market import Market
 from infra.demo.scenarios import ScenarioName, scenario
 from infra.demo.stack import DemoStack, wait_until
 from infra.kafka import admin
 from infra.kafka.log import read_all
+from infra.kafka.publish import Publisher
 from schemas.order import OrderIntent
 from schemas.plan import Plan
 
@@ -64,6 +67,7 @@ def test_while_the_plan_topic_refuses_writes_nothing_is_ordered_and_afterwards_e
     history, traded = Market().last(2)
     market = running.start_simulator(keep=False, now=history[-1].as_of, partial_rate=Decimal(0))
     servers = running.stack.bootstrap_servers
+    set_limits(Publisher(servers, running.partitions, "demo"), GATE_LIMITS, history[-1].as_of)
     running.start_workers(keep=False)
     driver = Driver(servers, running.partitions, market)
     try:

@@ -11,6 +11,16 @@ import pytest
 from infra.demo.stack import wait_until
 from tests.infra.demo.commands import between, tape
 
+IBM_ONLY = """
+account_id = "DEMO-1"
+[[strategies]]
+strategy_id = "core"
+kind = "fixed-weights"
+allocation = 1
+symbols = ["IBM"]
+parameters = { IBM = "0.5" }
+"""
+
 
 def shape(page: str) -> list[str]:
     """The page's lines without what differs from run to run: headings, table heads and the words of sums."""
@@ -50,6 +60,48 @@ def test_a_run_from_the_readmes_file_goes_through_on_a_kept_demo(kept: tuple[Pat
     shown = tape(home, "plan", "show", run).stdout
     assert "sync QUORUM, conflict FLAG" in shown
     assert tape(home, "replay", run).stdout.rstrip().endswith("decisions identical")
+
+
+def test_a_halted_symbol_is_not_traded_until_the_halt_is_over(kept: tuple[Path, str]) -> None:
+    home, _ = kept
+    file = home / "core.toml"
+    file.write_text(IBM_ONLY, encoding="utf-8")
+    halt = json.loads(tape(home, "halt", "--symbol", "IBM", "--reason", "earnings", "--json").stdout)
+
+    stopped = finished(home, file, "halted")
+    assert (
+        f"HALTED: halt {halt['halt_id']} of SYMBOL IBM: earnings" in tape(home, "why", "IBM", "--run", stopped).stdout
+    )
+    assert "no order is under way" in tape(home, "halts").stdout
+
+    assert tape(home, "resume", halt["halt_id"][:8], "--reason", "they are out").returncode == 0
+    traded = finished(home, file, "resumed")
+    assert "it ended FILLED: bought" in tape(home, "why", "IBM", "--run", traded).stdout
+    found = json.loads(tape(home, "runs", "--json").stdout)
+    assert {each["stage"] for each in found} == {"FINISHED"}
+
+
+def test_a_halt_of_this_machine_stops_an_order_that_the_gate_let_pass(kept: tuple[Path, str]) -> None:
+    home, _ = kept
+    file = home / "core.toml"
+    file.write_text(IBM_ONLY.replace('"0.5"', '"0.1"'), encoding="utf-8")
+    (home / "halt").write_text("something is wrong here", encoding="utf-8")
+    try:
+        stopped = finished(home, file, "kept-back")
+    finally:
+        (home / "halt").unlink()
+    why = tape(home, "why", "IBM", "--run", stopped).stdout
+    assert "sold 0 of" in why
+    assert "something is wrong here" in why
+
+
+def finished(home: Path, file: Path, name: str) -> str:
+    """Ask for a run, wait until it is finished, and return its id."""
+    asked = tape(home, "run", str(file), "--as-of", "2013-03-01T15:59:30-05:00", "--name", name)
+    assert asked.returncode == 0, asked.stderr
+    run = asked.stdout.strip()
+    wait_until(lambda: "status=FINISHED" in tape(home, "trace", run).stdout, f"the end of run {run}", 60.0)
+    return run
 
 
 def test_a_kept_demo_goes_on_running_and_ends_with_down(kept: tuple[Path, str]) -> None:

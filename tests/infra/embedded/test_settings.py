@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.embedded.state import ServiceState, StackState, save_state
+from infra.embedded.state import ServiceState, StackState, save_state, state_path
 from infra.errors import TapeError
 from infra.settings import ENDPOINTS, PREFIX, Settings
 
@@ -75,3 +75,53 @@ def test_secrets_do_not_show_when_settings_are_printed(monkeypatch: pytest.Monke
     printed = repr(Settings.load())
     assert "open sesame" not in printed
     assert "swordfish" not in printed
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresq://u:swordfish@h/x",
+        "postgresql://u:fish@swordfish@h/x",
+        "postgresql://u:swordfish%zz@h/x",
+        "postgresql://u:swordfish@[h/x",
+        "postgresql://u:swordfish x@h/x",
+        "password=swordfish hst=x",
+        "swordfish",
+    ],
+)
+def test_an_address_that_libpq_would_quote_with_its_password_is_refused_here(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("TAPE_DATABASE_URL", url)
+    with pytest.raises(TapeError, match="TAPE_DATABASE_URL") as refused:
+        Settings.said()
+    assert "swordfish" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:a%40b@h:5432/x?sslmode=require", "host=/run/pg dbname=x", "host=@abstract dbname=x"]
+)
+def test_an_address_that_libpq_understands_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("TAPE_DATABASE_URL", url)
+    assert Settings.said().database_url == url
+
+
+@pytest.mark.parametrize("name", ["BROKERAGE_URL", "BROKERAGE_DATA_URL", "BROKERAGE_STREAM_URL"])
+def test_keys_in_an_address_are_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"TAPE_{name}", "https://key:swordfish@broker.example")
+    with pytest.raises(TapeError, match=f"TAPE_{name}: .*keys belong into") as refused:
+        Settings.said()
+    assert "swordfish" not in str(refused.value)
+
+
+def test_paper_is_the_default() -> None:
+    settings = Settings.said()
+    assert (settings.brokerage_live, settings.live_trading, settings.brokerage_account) == (False, None, None)
+
+
+def test_a_damaged_state_file_does_not_matter_to_who_asks_the_environment_only(home: Path) -> None:
+    home.mkdir(parents=True, exist_ok=True)
+    state_path(home).write_text("{")
+    with pytest.raises(TapeError):
+        Settings.load()
+    assert Settings.said().home == home

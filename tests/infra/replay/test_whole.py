@@ -15,6 +15,7 @@ from agents.declaration import Agent
 from infra.embedded.folders import CHECKOUT
 from infra.replay import seen as seen_module
 from infra.replay import whole
+from infra.replay.history import decision_path
 from infra.replay.judging import Terms
 from infra.replay.rejudge import Judges
 from infra.replay.scope import Scope
@@ -26,7 +27,7 @@ from infra.worker import deciding
 from tests.infra.runtime.paper import Log, resealed, with_header, written
 from tests.infra.runtime.toy import AGENT, inputs
 from topics.codec import decode
-from topics.registry import TOPICS, written_by
+from topics.registry import written_by
 from topics.wire import Incoming, Partition, header
 
 LOG = written(inputs(30))
@@ -186,7 +187,7 @@ def test_a_span_of_time_is_judged_alone(paper: Log) -> None:
 
 def test_agents_are_shared_out_whole_and_every_topic_is_checked_by_one() -> None:
     agents = deciding()
-    ends = {(topic.name, 0): 10 for topic in TOPICS}
+    ends = {(topic, 0): 10 for topic in decision_path()}
     for jobs in (1, 2, 3, 100):
         divided = shares(agents, ends, jobs)
         assert sorted(name for share in divided for name in share.agents) == sorted(agent.name for agent in agents)
@@ -196,9 +197,8 @@ def test_agents_are_shared_out_whole_and_every_topic_is_checked_by_one() -> None
 
 
 def test_each_share_checks_what_its_agents_write_or_another_one_does() -> None:
-    divided = shares(deciding(), {(topic.name, 0): 10 for topic in TOPICS}, 2)
-    everything = frozenset(topic.name for topic in TOPICS)
-    assert divided[0].audited | divided[1].audited == everything
+    divided = shares(deciding(), {(topic, 0): 10 for topic in decision_path()}, 2)
+    assert divided[0].audited | divided[1].audited == frozenset(decision_path())
     assert not divided[0].audited & divided[1].audited
     for share in divided:
         assert isinstance(share, Share)

@@ -21,7 +21,9 @@ from infra.replay.rejudge import Rejudge
 from infra.replay.verdict import Verdict
 from infra.runtime.keeper import input_topics
 from infra.runtime.recovery import Decision, decisions, own
+from infra.runtime.snapshots import Snapshot, whole
 from schemas.record import Record
+from schemas.snapshot import AgentSnapshot
 from tests.infra.runtime.toy import AGENT, from_outside
 from tests.infra.runtime.toy_worker import main
 from topics.codec import decode_value
@@ -31,6 +33,7 @@ from topics.wire import Incoming, Outgoing, Partition
 INPUTS = input_topics(AGENT)
 OUTPUTS = tuple(topic.name for topic in written_by(AGENT.name))
 TOPICS = (*INPUTS, *OUTPUTS)
+SNAPSHOTS = AgentSnapshot.topic
 PATIENCE_S = 60.0
 
 T = TypeVar("T")
@@ -117,12 +120,12 @@ class Bench:
     def make_topics(self, partitions: int = 1) -> None:
         """Make the topics anew; what an earlier story left in them is gone."""
         self.partitions = partitions
-        for deleted in self._admin.delete_topics(list(TOPICS)).values():
+        for deleted in self._admin.delete_topics([*TOPICS, SNAPSHOTS]).values():
             with suppress(KafkaException):
                 deleted.result()
         self._asker.close()
         self._asker = self._new_asker()  # the old one remembers the old number of partitions
-        missing = set(TOPICS)
+        missing = {*TOPICS, SNAPSHOTS}
         until("topics made", lambda: self._make(missing))
         until("topics led", self._led)
 
@@ -145,7 +148,8 @@ class Bench:
 
     def _led(self) -> bool:
         try:
-            return self.written() == 0 and not any(self.ends().values())
+            ends = self.ends() | self._high_watermarks([SNAPSHOTS])
+            return self.written() == 0 and not any(ends.values())
         except KafkaException:
             return False
 
@@ -212,6 +216,11 @@ class Bench:
         except TimeoutError as error:
             decided = [[each.inputs for each in self.decisions(number)][-1:] for number in range(self.partitions)]
             raise TimeoutError(f"{error}\nshown {self.shown()}\ndecided {decided}") from None
+
+    def snapshots(self, partition: int = 0) -> list[Snapshot]:
+        """Return the snapshots there are, the newest first; of one slot, Kafka may still have several."""
+        found = (record for record in read_all(self.bootstrap, [SNAPSHOTS]) if record.partition == partition)
+        return whole(found, AGENT.name, partition)
 
     def written(self) -> int:
         """Return how many offsets the outputs have; markers and aborted records count."""

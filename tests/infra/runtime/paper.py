@@ -10,11 +10,13 @@ from infra.replay.rejudge import Rejudge
 from infra.replay.verdict import Verdict
 from infra.runtime.keeper import input_topics
 from infra.runtime.partition import DecidingPartition
+from infra.runtime.recall import Recalled, SnapshotSettings
 from infra.runtime.recovery import Decision, Recovered, decisions, own, recovered
+from infra.runtime.snapshotting import Snapshotting
 from schemas.record import Record
 from tests.infra.runtime.toy import AGENT, from_outside
 from topics.registry import written_by
-from topics.wire import Headers, Incoming, Outgoing, header, sealed
+from topics.wire import Headers, Incoming, Outgoing, Partition, header, sealed
 
 INPUTS = input_topics(AGENT)
 
@@ -33,6 +35,9 @@ class Log:
         record = Incoming(each.topic, 0, offset, 0, each.key, each.value, each.headers)
         self.records.append(record)
         return record
+
+    def ends(self, wanted: Sequence[Partition]) -> dict[Partition, int]:
+        return {(topic, number): self._next.get(topic, 0) for topic, number in wanted}
 
     def feed(self, records: Iterable[Record]) -> None:
         for record in records:
@@ -75,9 +80,13 @@ class PaperCommitter:
         self._log = log
         self._on_durable = on_durable
         self.open: list[Sequence[Outgoing]] = []
+        self.beside: list[tuple[Outgoing, ...]] = []
 
     def submit(self, decision: tuple[Outgoing, ...]) -> None:
         self.open.append(decision)
+
+    def submit_beside(self, records: tuple[Outgoing, ...]) -> None:
+        self.beside.append(records)
 
     def commit(self, count: int, hole: int = 0) -> None:
         """Let the first `count` decisions become visible in one transaction."""
@@ -98,9 +107,10 @@ class PaperCommitter:
 class PaperWorker:
     """One incarnation of the toy's worker: takes over, judges what it is given, in any interleaving of its topics."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, snapshots: SnapshotSettings | None = None) -> None:
         self.log = log
         self.loop = asyncio.new_event_loop()
+        self.snapshots = snapshots
         self.take_over()
 
     def take_over(self) -> None:
@@ -114,8 +124,19 @@ class PaperWorker:
             return self.committer
 
         self.partition = DecidingPartition(
-            AGENT, 0, start, positions, committer, self.loop, state=start.state, look=None
+            AGENT,
+            0,
+            start,
+            positions,
+            committer,
+            self.loop,
+            state=start.state,
+            look=None,
+            snapshots=None if self.snapshots is None else self._snapshotting(Recalled(start, 0)),
         )
+
+    def _snapshotting(self, recalled: Recalled) -> Snapshotting:
+        return Snapshotting(AGENT, 0, self.snapshots or SnapshotSettings(), self.log.ends, self.loop, recalled)
 
     def judge_next(self, topic: str) -> bool:
         """Judge the next record of a topic; False when it has none."""

@@ -1,9 +1,11 @@
 """Runs the toy agent as a worker process, with mishaps on request.
 
 Environment: TOY_GROUP, TOY_INSTANCE, TOY_SESSION_MS, TOY_DELIVERY_MS, and TOY_AT = `place:n:signal`: at the n-th
-transaction, send the signal before `begin`, after everything is `produced`, or after it is `committed`; to the process
-TOY_TARGET, or to oneself. TOY_FAUST_DELAY_S lets Faust take its time after a rebalance, TOY_LOSE = offset makes it lose
-that record of every topic.
+transaction, send the signal before `begin`, after everything is `produced`, or after it is `committed`, or at the n-th
+`chunk` of snapshots, as soon as the broker has it; to the process TOY_TARGET, or to oneself. TOY_FAUST_DELAY_S lets
+Faust take its time after a rebalance, TOY_LOSE = offset makes it lose that record of every topic. TOY_SNAPSHOT_EVERY is
+how many decisions go between two snapshots, TOY_KEPT_EVERY between two that stay, TOY_CHUNK_BYTES how large their parts
+are; TOY_RECOVERY=from-zero reads none.
 """
 
 import logging
@@ -15,12 +17,14 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from infra.runtime import transactions, transport
+from infra.runtime import recall, snapshots, snapshotting, transactions, transport
 from infra.runtime.app import TapeApp, run
 from infra.runtime.exits import SUPERVISOR_PID
 from infra.runtime.keeper import DecisionKeeper, input_topics
 from infra.runtime.polling import GroupSettings
+from infra.runtime.recall import SnapshotSettings
 from infra.runtime.transactions import TransactionSettings
+from schemas.snapshot import AgentSnapshot
 from tests.infra.runtime.toy import AGENT
 
 
@@ -38,9 +42,16 @@ class MishapProducer(Producer):
         super().commit_transaction()
         self._strike("committed")
 
-    def _strike(self, place):
+    def produce(self, topic, *args, **settings):
+        super().produce(topic, *args, **settings)
+        if topic == AgentSnapshot.topic:
+            self.chunks = getattr(self, "chunks", 0) + 1
+            self.flush()
+            self._strike("chunk", self.chunks)
+
+    def _strike(self, place, count=None):
         where, number, name = os.environ["TOY_AT"].split(":")
-        if (where, int(number)) == (place, self.transaction):
+        if (where, int(number)) == (place, count or self.transaction):
             os.kill(int(os.environ.get("TOY_TARGET", os.getpid())), signal.Signals[name])
 
 
@@ -57,6 +68,8 @@ def main(bootstrap: str, log: Path, environment: Mapping[str, str]) -> None:
 def serve(bootstrap: str) -> None:
     """Run until a signal or an error."""
     transport.COMMIT_INTERVAL_S = 0.05  # a test waits for these positions
+    snapshots.CHUNK_BYTES = int(os.environ.get("TOY_CHUNK_BYTES", snapshots.CHUNK_BYTES))
+    recall.KEPT_EVERY = snapshotting.KEPT_EVERY = int(os.environ.get("TOY_KEPT_EVERY", recall.KEPT_EVERY))
     if "TOY_AT" in os.environ:
         transactions.Producer = MishapProducer
     settings = TransactionSettings(bootstrap, delivery_timeout_ms=int(os.environ.get("TOY_DELIVERY_MS", "10000")))
@@ -67,7 +80,9 @@ def serve(bootstrap: str) -> None:
         heartbeat_interval_ms=300,
         instance_id=os.environ.get("TOY_INSTANCE"),
     )
-    app = TapeApp(group, input_topics(AGENT), lambda loop: DecisionKeeper(AGENT, settings, loop))
+    every, is_from_zero = int(os.environ.get("TOY_SNAPSHOT_EVERY", "2000")), "TOY_RECOVERY" in os.environ
+    written = SnapshotSettings(every, from_zero=is_from_zero)
+    app = TapeApp(group, input_topics(AGENT), lambda loop: DecisionKeeper(AGENT, settings, loop, snapshots=written))
     app.conf.stream_recovery_delay = float(os.environ.get("TOY_FAUST_DELAY_S", "0"))
     if "TOY_LOSE" in os.environ:
         app.topics.on_message = losing(app.topics.on_message, int(os.environ["TOY_LOSE"]))

@@ -1,23 +1,26 @@
 """A simulated account without a server, on a journal of its own."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+import infra.alpaca  # noqa: F401  # before alpaca-py: it silences a notice of the library below it
 from infra.simulator.engine import Engine
+from infra.simulator.events import AnyEvent
 from infra.simulator.journal import Journal
+from infra.simulator.sessions import Session
 from infra.simulator.settings import START_OF_TIME, Terms
 
-CLOSE = datetime(2026, 1, 2, 21, 0, tzinfo=UTC)
 
-
-def session_close(at: datetime) -> datetime:
-    """Every day has a session that closes at 21:00 UTC."""
-    close = at.replace(hour=21, minute=0, second=0, microsecond=0)
-    return close if at < close else close + timedelta(days=1)
+def session_of(at: datetime) -> Session:
+    """Every day has a session from 14:30 to 21:00 UTC, and extended hours from 9:00 to 1:00 the next day."""
+    day = (at - timedelta(hours=1)).date()
+    midnight = datetime.combine(day, time(), UTC)
+    early, opens, closes, late = (midnight + timedelta(hours=hours) for hours in (9, 14.5, 21, 25))
+    return Session(day, early, opens, closes, late)
 
 
 class Account:
@@ -26,24 +29,27 @@ class Account:
     def __init__(self, folder: Path, terms: Terms) -> None:
         self.folder = folder
         self.updates: list[str] = []
+        self.seen: list[AnyEvent] = []
         self._terms = terms
         self._open()
 
     def _open(self) -> None:
         self.journal = Journal(self.folder)
-        self.engine = Engine(self.journal, self._terms, self.updates.append, session_close)
+        self.engine = Engine(self.journal, self._terms, self.updates.append, session_of, self.seen.append)
 
     def restart(self) -> None:
         """Let the process end and come back."""
         self.journal.close()
         self._open()
 
-    def quote(self, symbol: str, bid: str, ask: str) -> None:
-        self.engine.quote(symbol, Decimal(bid), Decimal(ask), None)
+    def quote(self, symbol: str, bid: str, ask: str, sizes: tuple[str, str] | None = None) -> None:
+        """Set a quote; `sizes` are of bid and ask, None takes any quantity."""
+        bid_size, ask_size = (None, None) if sizes is None else map(Decimal, sizes)
+        self.engine.quote(symbol, Decimal(bid), Decimal(ask), None, bid_size, ask_size)
 
-    def post(self, client_order_id: str, side: str, qty: str, symbol: str = "AAPL", **more: str) -> str:
+    def post(self, client_order_id: str, side: str, qty: str | None, symbol: str = "AAPL", **more: object) -> str:
         """Submit a market day order unless `more` says otherwise; return the broker's order id."""
-        request = {
+        request: dict[str, object] = {
             "client_order_id": client_order_id,
             "symbol": symbol,
             "side": side,

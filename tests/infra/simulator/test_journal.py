@@ -4,6 +4,7 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -17,12 +18,20 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from infra.simulator.book import Execution
 from infra.simulator.engine import Engine
 from infra.simulator.events import Hold
-from infra.simulator.journal import Journal, JournalInUseError
+from infra.simulator.journal import Journal, JournalInUseError, JournalVersionError
 from infra.simulator.rules import RefusalError
+from infra.simulator.sessions import Session
 from infra.simulator.settings import START_OF_TIME, Terms
 
 ACCOUNT = Any
 CLOSE = START_OF_TIME.replace(hour=21)
+SESSION = Session(
+    day=START_OF_TIME.date(),
+    early=START_OF_TIME.replace(hour=9),
+    open=START_OF_TIME.replace(hour=14, minute=30),
+    close=CLOSE,
+    late=CLOSE.replace(hour=23),
+)
 SYMBOLS = ("AAPL", "MSFT")
 quantities = st.decimals(min_value="0.000000001", max_value=50, places=9)
 prices = st.decimals(min_value="0.01", max_value=500, places=2)
@@ -75,7 +84,7 @@ def test_an_event_is_on_disk_before_it_is_published(tmp_path: Path) -> None:
     def publish(update: str) -> None:
         on_disk_when_told.append((json.loads(update)["data"]["event"], [event.kind for event in journal]))
 
-    engine = Engine(journal, Terms(partial_rate=Decimal(0)), publish, lambda at: at)
+    engine = Engine(journal, Terms(partial_rate=Decimal(0)), publish, lambda _: SESSION)
     engine.quote("AAPL", Decimal(1), Decimal(1), None)
     engine.submit({"symbol": "AAPL", "side": "buy", "qty": "1", "type": "market", "time_in_force": "day"})
     journal.close()
@@ -109,6 +118,42 @@ def test_two_simulators_cannot_share_a_journal(account: ACCOUNT) -> None:
         Journal(account.folder)
 
 
+def test_a_journal_of_another_version_is_refused_in_words(account: ACCOUNT) -> None:
+    account.journal.close()
+    with closing(sqlite3.connect(account.journal.path)) as database:
+        database.execute("PRAGMA user_version = 1")
+
+    with pytest.raises(JournalVersionError, match="is of version 1, this simulator writes version 2") as refused:
+        Journal(account.folder)
+
+    assert "delete the file" in str(refused.value)
+
+
+def test_an_observer_hears_every_event_once_in_order_and_again_after_a_restart(account: ACCOUNT) -> None:
+    account.engine.move_cash("DIV", Decimal(1))
+    account.post("b", "buy", "1")
+    kinds = ["opened", "booked", "quoted", "booked", "posted", "accepted", "filled"]
+    assert [event.kind for event in account.seen] == kinds
+
+    account.restart()
+
+    assert [event.kind for event in account.seen] == kinds * 2
+    account.engine.reset(Terms())
+    assert [event.kind for event in account.seen[-2:]] == ["opened", "booked"]
+
+
+def test_steps_inside_a_step_are_written_together(account: ACCOUNT) -> None:
+    with account.engine.step():
+        account.post("b", "buy", "1")
+        account.quote("AAPL", "90", "91")
+        assert account.updates == []
+        assert [event.kind for event in account.journal][-1] == "quoted"
+        assert len([*account.journal]) == 3
+
+    assert [event.kind for event in account.journal][3:] == ["posted", "accepted", "filled", "quoted"]
+    assert len(account.updates) == 2
+
+
 class Trading(RuleBasedStateMachine):
     """Whatever is done, the books add up to the last digit, and a restart changes nothing."""
 
@@ -121,7 +166,7 @@ class Trading(RuleBasedStateMachine):
 
     def open(self) -> None:
         self.journal = Journal(Path(self.folder.name))
-        self.engine = Engine(self.journal, self.terms, lambda _: None, lambda _: CLOSE)
+        self.engine = Engine(self.journal, self.terms, lambda _: None, lambda _: SESSION)
 
     def teardown(self) -> None:
         self.journal.close()

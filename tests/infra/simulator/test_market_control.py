@@ -9,9 +9,9 @@ import pytest
 
 from infra.simulator import render
 from infra.simulator.client import SimulatorControl, SimulatorRefusedError
-from infra.simulator.engine import simulated_id
 from infra.simulator.events import Hold
 from infra.simulator.process import SimulatorProcess
+from infra.simulator.recorder import simulated_id
 from infra.simulator.rules import RefusalError
 
 ACCOUNT = Any
@@ -91,7 +91,7 @@ def test_whole_shares_of_an_asset_without_fractions_are_traded(account: ACCOUNT)
 
 def test_all_of_it_can_be_steered_from_outside(tmp_path: Any) -> None:
     process = SimulatorProcess(tmp_path)
-    control = SimulatorControl(process.start().control)
+    control = SimulatorControl(process.start().url)
     try:
         control.reset(partial_rate=0, multiplier=2)
         control.set_quote("AAPL", "100", "101")

@@ -1,95 +1,18 @@
 """Answers of the simulator against Alpaca's official OpenAPI files, where those are at hand."""
 
 import json
-import os
 import re
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from infra.simulator import render
-from infra.simulator.engine import simulated_id
+from infra.simulator import activities, render
+from infra.simulator.recorder import simulated_id
+from tests.infra.simulator.openapi import Specification, specification
 
 ACCOUNT = Any
-CHECKOUT = Path(__file__).resolve().parents[3]
-
-
-class Specification:
-    """An OpenAPI 3.1 file; checks values against the keywords of JSON Schema that these files use."""
-
-    def __init__(self, path: Path) -> None:
-        self._document = json.loads(path.read_text())
-
-    def schema(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._document["components"]["schemas"][name]
-        return found
-
-    def problems(self, value: object, name: str) -> list[str]:
-        """Return what is wrong with a value that should be of the named schema."""
-        return list(self._problems(value, self.schema(name), name))
-
-    def _problems(self, value: object, schema: dict[str, Any], place: str) -> Iterator[str]:
-        if "$ref" in schema:
-            yield from self._problems(value, self.schema(schema["$ref"].rpartition("/")[2]), place)
-        expected = schema.get("type", [])
-        expected = [expected] if isinstance(expected, str) else expected
-        if expected and not any(_is(value, kind) for kind in expected):
-            yield f"{place}: expected {expected}, was {value!r}"
-            return
-        if "enum" in schema and value not in schema["enum"]:
-            yield f"{place}: {value!r} is none of {schema['enum']}"
-        if isinstance(value, str):
-            yield from _text_problems(value, schema, place)
-        if isinstance(value, dict):
-            yield from (f"{place}.{name}: missing" for name in schema.get("required", []) if name not in value)
-            properties = schema.get("properties", {})
-            for name, part in value.items():
-                inner = properties.get(name, schema.get("additionalProperties"))
-                if isinstance(inner, dict):
-                    yield from self._problems(part, inner, f"{place}.{name}")
-        if isinstance(value, list) and "items" in schema:
-            for index, item in enumerate(value):
-                yield from self._problems(item, schema["items"], f"{place}[{index}]")
-
-
-KINDS: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, Decimal),
-    "boolean": (bool,),
-    "array": (list,),
-    "object": (dict,),
-    "null": (type(None),),
-}
-
-
-def _is(value: object, kind: str) -> bool:
-    return isinstance(value, KINDS[kind]) and (kind == "boolean" or not isinstance(value, bool))
-
-
-def _text_problems(value: str, schema: dict[str, Any], place: str) -> Iterator[str]:
-    if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
-        yield f"{place}: length of {value!r}"
-    read: dict[str, Callable[[str], object]] = {"uuid": UUID, "date-time": datetime.fromisoformat}
-    try:
-        read.get(schema.get("format", ""), str)(value)
-    except ValueError:
-        yield f"{place}: {value!r} is no {schema['format']}"
-
-
-def specification(name: str) -> Specification:
-    """Return an official file; skips the test where there is none."""
-    given = os.environ.get("TAPE_SHARED_DATA")
-    folder = Path(given) if given else CHECKOUT.parent / "shared" / "data"
-    path = folder / "alpaca" / name
-    if not path.is_file():
-        pytest.skip(f"no {path}: set TAPE_SHARED_DATA to the folder that holds alpaca/{name}")
-    return Specification(path)
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +91,7 @@ def test_assets_are_as_specified(busy: ACCOUNT, trading: Specification, listed: 
 
 
 def test_activities_are_as_specified(busy: ACCOUNT, trading: Specification) -> None:
-    rows = [render.activity(item, simulated_id) for item in busy.engine.book.activities]
+    rows = [activities.activity(item, simulated_id) for item in busy.engine.book.activities]
 
     assert {row["activity_type"] for row in rows} == {"CSD", "FILL", "DIV"}
     for row in rows:
@@ -179,16 +102,6 @@ def test_activities_are_as_specified(busy: ACCOUNT, trading: Specification) -> N
         assert known - set(row) <= {"cusip", "group_id", "activity_sub_type", "symbol", "qty", "per_share_amount"}
         assert re.fullmatch(r"\d{17}::[0-9a-f-]{36}", str(row["id"]))
     assert len({row["id"] for row in rows}) == len(rows)
-
-
-def test_quotes_are_as_specified(busy: ACCOUNT) -> None:
-    data = specification("market-data-api.json")
-    text = render.quotes(list(busy.engine.book.quotes.values()))
-
-    answer = json.loads(text, parse_float=Decimal)
-
-    assert data.problems(answer, "stock_latest_quotes_resp") == []
-    assert answer["quotes"]["AAPL"]["ap"] == Decimal("100.05")
 
 
 def test_a_deviation_would_be_noticed(busy: ACCOUNT, trading: Specification) -> None:

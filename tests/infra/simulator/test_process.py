@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from infra.simulator.client import SimulatorControl, SimulatorRefusedError
-from infra.simulator.events import Hold
+from infra.simulator.events import Hold, Opened
+from infra.simulator.journal import Journal
 from infra.simulator.process import ROOT, SimulatorNotReadyError, SimulatorProcess
-from infra.simulator.server import SimulatorUrls
-from infra.simulator.settings import KEY_ID, SECRET_KEY, START_OF_TIME, SimulatorSettings
+from infra.simulator.settings import KEY_ID, SECRET_KEY, START_OF_TIME, SimulatorSettings, SimulatorUrls
 
 COMMAND = [sys.executable, "-c", "import typer; from infra.cli.simulator import run; typer.run(run)"]
 
@@ -31,7 +31,7 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorUrls]:
 
 @pytest.fixture
 def control(urls: SimulatorUrls) -> SimulatorControl:
-    control = SimulatorControl(urls.control)
+    control = SimulatorControl(urls.url)
     control.reset(partial_rate=0)
     return control
 
@@ -39,7 +39,7 @@ def control(urls: SimulatorUrls) -> SimulatorControl:
 def call(urls: SimulatorUrls, method: str, path: str, body: object = None) -> tuple[int, str]:
     """Send a request with the simulator's keys; return status and body."""
     data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(urls.trading + path, data=data, method=method)
+    request = urllib.request.Request(urls.url + path, data=data, method=method)
     request.add_header("APCA-API-KEY-ID", KEY_ID)
     request.add_header("APCA-API-SECRET-KEY", SECRET_KEY)
     try:
@@ -51,20 +51,77 @@ def call(urls: SimulatorUrls, method: str, path: str, body: object = None) -> tu
 
 
 def test_the_command_says_where_it_is_and_stops_when_told(tmp_path: Path) -> None:
-    command = [*COMMAND, "--port", "0", "--data", str(tmp_path), "--cash", "1234.56"]
+    command = [*COMMAND, "--port", "0", "--state", str(tmp_path), "--cash", "1234.56", "--json"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        ready = json.loads(child.stdout.readline())
-        urls = SimulatorUrls(*(ready[name] for name in ("trading", "data", "stream", "control")))
+        urls = SimulatorUrls(**json.loads(child.stdout.readline()))
         status, account = call(urls, "GET", "/v2/account")
         child.send_signal(signal.SIGTERM)
         rest = child.stdout.read()
         assert child.wait(10) == 0
 
-    assert (ready["event"], ready["pid"]) == ("ready", child.pid)
-    assert ready["trading"].startswith("http://127.0.0.1:")
+    assert (urls.key_id, urls.secret_key) == (KEY_ID, SECRET_KEY)
+    assert urls.url.startswith("http://127.0.0.1:")
     assert (status, json.loads(account)["cash"]) == (200, "1234.56")
     assert rest == ""
+
+
+def test_the_command_says_the_same_to_people(tmp_path: Path) -> None:
+    with subprocess.Popen([*COMMAND, "--state", str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        rows = dict(child.stdout.readline().split() for _ in range(6))
+        child.send_signal(signal.SIGINT)
+        assert child.wait(10) == 0
+
+    assert rows.pop("simulator") == "is"
+    urls = SimulatorUrls(**rows)
+    assert urls == SimulatorUrls.at("127.0.0.1", int(urls.url.rpartition(":")[2]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--data", "somewhere"], "No such option"),
+        (["--cash", "much"], "expected an amount in dollars, was much"),
+        (["--cash", "-1"], "expected an amount of 0 or more, was -1"),
+        (["--recording", "/nowhere/at/all"], "does not exist"),
+    ],
+)
+def test_the_command_refuses_what_it_does_not_understand(tmp_path: Path, arguments: list[str], says: str) -> None:
+    command = [*COMMAND, "--state", str(tmp_path), *arguments]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 2
+    assert says in " ".join(ended.stderr.replace("│", " ").split())
+
+
+def test_a_seed_of_the_command_is_a_term_of_the_account(tmp_path: Path) -> None:
+    command = [*COMMAND, "--state", str(tmp_path), "--seed", "another", "--json"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        child.terminate()
+    journal = Journal(tmp_path)
+    opened = next(iter(journal))
+    journal.close()
+
+    assert isinstance(opened, Opened)
+    assert opened.terms.seed == "another"
+
+
+def test_a_killed_one_comes_back_with_the_same_account_on_the_same_port(tmp_path: Path) -> None:
+    process = SimulatorProcess(tmp_path)
+    urls = process.start()
+    control = SimulatorControl(urls.url)
+    control.set_quote("AAPL", "100", "101")
+    control.place_order("buy", "AAPL", "10", "by-hand")
+    before = [call(urls, "GET", path) for path in ("/v2/account", "/v2/positions", "/v2/orders?status=all")]
+
+    process.kill()
+
+    assert process.start() == urls
+    assert [call(urls, "GET", path) for path in ("/v2/account", "/v2/positions", "/v2/orders?status=all")] == before
+    process.stop()
 
 
 def test_a_second_one_on_the_same_journal_is_refused_with_the_reason(tmp_path: Path) -> None:
@@ -77,14 +134,14 @@ def test_a_second_one_on_the_same_journal_is_refused_with_the_reason(tmp_path: P
 
 
 def test_a_port_that_is_taken_is_refused_with_the_reason(urls: SimulatorUrls, tmp_path: Path) -> None:
-    port = int(urls.trading.rpartition(":")[2])
+    port = int(urls.url.rpartition(":")[2])
 
     with pytest.raises(SimulatorNotReadyError, match="choose another --port"):
         SimulatorProcess(tmp_path, port=port).start()
 
 
 def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
-    settings = SimulatorSettings(data=tmp_path, ends_with_stdin=True)
+    settings = SimulatorSettings(state=tmp_path, ends_with_stdin=True)
     command = [sys.executable, "-m", "infra.simulator", settings.model_dump_json()]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdin is not None
@@ -100,12 +157,12 @@ def test_a_child_ends_with_its_parent(tmp_path: Path) -> None:
 def test_a_stop_lets_go_of_requests_that_hang(tmp_path: Path) -> None:
     process = SimulatorProcess(tmp_path)
     urls = process.start()
-    SimulatorControl(urls.control).add_fault("timeout_before", "GET /v2/account")
+    SimulatorControl(urls.url).add_fault("timeout_before", "GET /v2/account")
     hanging = subprocess.Popen(
-        [sys.executable, "-c", f"import urllib.request as u; u.urlopen({urls.trading + '/v2/account'!r})"],
+        [sys.executable, "-c", f"import urllib.request as u; u.urlopen({urls.url + '/v2/account'!r})"],
         stderr=subprocess.DEVNULL,
     )
-    while SimulatorControl(urls.control).faults():
+    while SimulatorControl(urls.url).faults():
         pass
 
     process.stop()

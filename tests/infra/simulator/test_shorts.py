@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from infra.simulator import margin, render
-from infra.simulator.engine import simulated_id
+from infra.simulator import margin, render, valuation
 from infra.simulator.events import Hold
+from infra.simulator.recorder import simulated_id
 from infra.simulator.rules import RefusalError
 
 ACCOUNT = Any
@@ -56,7 +56,7 @@ def test_whole_shares_are_sold_short_and_bought_back(lending: ACCOUNT) -> None:
 
     book = lending.engine.book
     assert (book.cash, book.held_qty("AAPL")) == (101_000, -10)
-    assert (margin.equity(book), margin.short_value(book)) == (99_900, -1_100)
+    assert (valuation.equity(book), valuation.short_value(book)) == (99_900, -1_100)
     position = render.position(book, "AAPL", simulated_id)
     assert (position["qty"], position["side"], position["avg_entry_price"]) == ("-10", "short", "100")
     assert (position["cost_basis"], position["market_value"], position["unrealized_pl"]) == ("-1000", "-1100", "-100")

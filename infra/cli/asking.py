@@ -1,0 +1,85 @@
+"""Asking the gateway, and waiting for its word: how limits are set, and halts begin and end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from infra.errors import TapeError
+
+if TYPE_CHECKING:
+    from infra.settings import Settings
+    from schemas.gate import OrderLimitsRequest, TradingHaltRequest
+    from schemas.record import Record
+
+    Answer = TypeVar("Answer", bound=Record)
+
+ANSWER_TIMEOUT_S = 30.0
+CONTACT_TIMEOUT_S = 5.0
+
+
+def settings_of_kafka(next_command: str = "tape status") -> Settings:
+    """Return the settings; TapeError within seconds when Kafka does not answer there."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    from infra.settings import Settings
+
+    settings = Settings.load(needs={"bootstrap_servers"})
+    try:
+        AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0}).list_topics(
+            timeout=CONTACT_TIMEOUT_S
+        )
+    except KafkaException as error:
+        raise TapeError(
+            f"Kafka does not answer within {CONTACT_TIMEOUT_S:.0f} s",
+            where=settings.bootstrap_servers,
+            next_command=next_command,
+        ) from error
+    return settings
+
+
+def fresh_name(settings: Settings, topic: str, account_id: str) -> str:
+    """Return a name that no request of the topic has had: the same wish, said again later, is another request."""
+    from infra.kafka.log import high_watermarks, partitions_of
+    from schemas.identity import derived
+
+    ends = high_watermarks(settings.bootstrap_servers, partitions_of(settings.bootstrap_servers, [topic]))
+    return str(derived("request", topic, account_id, *(f"{number}/{end}" for (_, number), end in sorted(ends.items()))))
+
+
+def answer_to(
+    settings: Settings, request: OrderLimitsRequest | TradingHaltRequest, kind: type[Answer], next_command: str
+) -> Answer:
+    """Publish a request and return what the gateway says to it; TapeError when nothing is heard of it in time."""
+    from infra.kafka.answers import Answers
+    from infra.kafka.publish import Publisher
+    from schemas.identity import derived
+
+    identity = derived("request-to-the-gateway", request.topic, request.request_id)
+    answers = Answers(settings.bootstrap_servers, kind)
+    publisher = Publisher(settings.bootstrap_servers, settings.partitions, "cli")
+    publisher.publish(request, identity, request.requested_at)
+    publisher.flush()
+    answer = answers.to(identity, ANSWER_TIMEOUT_S)
+    if answer is None:
+        raise TapeError(
+            f"the gateway has not answered within {ANSWER_TIMEOUT_S:.0f} s; the request stays on the log, and counts"
+            " as soon as the gateway runs",
+            where=f"{request.topic}, request {request.request_id}",
+            next_command=next_command,
+        )
+    return answer
+
+
+def account_meant(settings: Settings, account: str | None) -> str:
+    """Return the account that was named, or the only one there is; TapeError when that says nothing."""
+    from infra.gate_limits import current
+
+    if account is not None:
+        return account
+    known = settings.account_ids or tuple(sorted(current(settings.bootstrap_servers)))
+    if len(known) == 1:
+        return known[0]
+    raise TapeError(
+        f"which account is meant? {', '.join(known) or 'none is known'}", next_command="say it with --account"
+    )

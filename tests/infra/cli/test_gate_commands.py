@@ -1,0 +1,292 @@
+"""`tape limits`, `halt`, `resume`, `halts`: what a person asks reaches a running gateway, and its word comes back."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid5
+
+import pytest
+from click.testing import CliRunner, Result
+
+from infra.cli import asking
+from infra.cli.halt_request import halt_meant, latest
+from infra.cli.main import COMMANDS, load
+from infra.embedded.folders import CHECKOUT
+from infra.embedded.testing import shared_stack
+from infra.errors import TapeError
+from infra.gate_limits import require_limits
+from infra.kafka import admin
+from infra.kafka.log import read_all
+from infra.kafka.publish import from_outside
+from infra.settings import Settings
+from schemas.gate import HaltScope, HaltStatus, OrderLimits, OrderLimitsRequest, TradingHalt, TradingHaltRequest
+from schemas.identity import derived
+from schemas.record import Record
+from tests.infra.postgres.stories import blank
+from tests.made import ACCOUNT, AS_OF
+from topics.codec import decode
+from topics.wire import Incoming
+
+LIMITS = f'account_id = "{ACCOUNT}"\norders_per_minute_max = 60\norder_notional_max = 25000\n'
+LATER = "2099-01-01T00:00:00+00:00"
+PATIENCE_S = 60
+
+
+@dataclass
+class Floor:
+    """A Kafka with every topic, the environment that names it, and where processes write."""
+
+    environment: dict[str, str]
+    folder: Path
+
+    def tape(self, *words: str, **environment: str) -> Result:
+        """Run a command."""
+        (row,) = (each for each in COMMANDS if each.name == words[0])
+        return CliRunner(env={**self.environment, **environment}).invoke(load(row), [*words[1:]])
+
+    def said(self, *words: str) -> Any:
+        """Run a command that has to succeed and return what it prints as JSON."""
+        done = self.tape(*words, "--json")
+        assert done.exit_code == 0, (done.stdout, done.stderr, done.exception)
+        return json.loads(done.stdout)
+
+    def limits(self, text: str = LIMITS) -> str:
+        """Write a file of limits."""
+        path = self.folder / "limits.toml"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    def records(self, kind: type[Record]) -> list[Record]:
+        """Return what the log holds of a kind."""
+        return [decode(each).record for each in read_all(self.environment["TAPE_BOOTSTRAP_SERVERS"], [kind.topic])]
+
+    def settings(self) -> Settings:
+        return Settings(
+            bootstrap_servers=self.environment["TAPE_BOOTSTRAP_SERVERS"], account_ids=(ACCOUNT,), home=self.folder
+        )
+
+    def gateway(self) -> "subprocess.Popen[bytes]":
+        """Start the gateway."""
+        with (self.folder / "gateway.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-P", "-m", "infra.worker", "gateway"], env=self.environment, stdout=log, stderr=log
+            )
+
+
+@pytest.fixture(scope="module")
+def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
+    """Lend a Kafka of this module's own."""
+    folder = tmp_path_factory.mktemp("gate")
+    with shared_stack(folder, {"kafka"}) as stack:
+        admin.apply(stack.bootstrap_servers, 1)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(CHECKOUT),
+            "TAPE_HOME": str(folder),
+            "TAPE_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
+            "TAPE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+            "TAPE_PARTITIONS": "1",
+            "TAPE_CLOCK": "system",
+            "TAPE_ACCOUNT_IDS": ACCOUNT,
+        }
+        yield Floor(environment, folder)
+
+
+@pytest.fixture(scope="module")
+def open_floor(floor: Floor) -> Iterator[Floor]:
+    """The floor with limits that were asked for before the gateway started, and the gateway."""
+    before = asking.ANSWER_TIMEOUT_S
+    asking.ANSWER_TIMEOUT_S = 0.5
+    waiting = floor.tape("limits", "set", floor.limits())
+    asking.ANSWER_TIMEOUT_S = before
+    assert isinstance(waiting.exception, TapeError)
+    assert "counts as soon as the gateway runs" in str(waiting.exception)
+    gateway = floor.gateway()
+    while not floor.records(OrderLimits):
+        assert gateway.poll() is None, (floor.folder / "gateway.log").read_text(encoding="utf-8")
+    yield floor
+    gateway.terminate()
+    gateway.wait(PATIENCE_S)
+
+
+# --- limits
+
+
+def test_without_limits_no_gateway_starts_for_the_account(floor: Floor) -> None:
+    assert floor.records(OrderLimitsRequest) == []
+    gateway = floor.gateway()
+    assert gateway.wait(PATIENCE_S) == 1
+    told = (floor.folder / "gateway.log").read_text(encoding="utf-8")
+    assert f"no limits were ever set for account {ACCOUNT}" in told
+    assert "next:  tape limits set FILE.toml" in told
+    none = floor.tape("limits", "show")
+    assert (none.exit_code, none.stdout) == (2, "")
+    assert "no limits are set, so no order is let pass" in none.stderr
+
+
+def test_an_account_whose_limits_were_asked_for_may_have_a_gateway(open_floor: Floor) -> None:
+    settings = open_floor.settings()
+    require_limits(settings)
+    require_limits(settings.model_copy(update={"account_ids": ()}))
+    with pytest.raises(TapeError, match="for account OTHER, and"):
+        require_limits(settings.model_copy(update={"account_ids": (ACCOUNT, "OTHER")}))
+
+
+def test_limits_are_set_shown_and_replaced(open_floor: Floor) -> None:
+    first = open_floor.said("limits", "set", open_floor.limits())
+    assert open_floor.said("limits", "show") == [first]
+    assert first["limits"]["orders_per_minute_max"] == 60
+
+    text = open_floor.tape("limits", "set", open_floor.limits(LIMITS.replace("60", "50")), "--by", "maria").stdout
+    assert f"account {ACCOUNT}, set by maria" in text
+    assert [" ".join(line.split()) for line in text.splitlines()[1:4]] == [
+        "limit of value",
+        "order_notional_max the account 25,000.00",
+        "quote_age_max_s the account 60",
+    ]
+    again = open_floor.said("limits", "set", open_floor.limits())
+    assert open_floor.said("limits", "show") == [again]
+    assert again["limits"] == first["limits"]
+    assert again["request_id"] != first["request_id"]
+
+
+def test_a_file_without_a_limit_never_reaches_the_log(open_floor: Floor) -> None:
+    asked = len(open_floor.records(OrderLimitsRequest))
+    refused = open_floor.tape("limits", "set", open_floor.limits(f'account_id = "{ACCOUNT}"'))
+    assert isinstance(refused.exception, TapeError)
+    assert len(open_floor.records(OrderLimitsRequest)) == asked
+
+
+# --- halts
+
+
+def test_a_halt_is_in_force_until_it_is_resumed(open_floor: Floor) -> None:
+    text = open_floor.tape("halt", "--symbol", "ibm", "--reason", "earnings", "--by", "maria").stdout
+    assert text.startswith("IN_FORCE SYMBOL IBM: earnings (OPERATOR, by maria)\n")
+    (halt,) = open_floor.said("halts")["halts"]
+    assert (halt["scope"], halt["name"], halt["is_in_force"]) == ("SYMBOL", "IBM", True)
+
+    ended = open_floor.said("resume", halt["halt_id"][:8], "--reason", "over")
+    assert (ended["status"], ended["halt_id"], ended["reason"]) == ("ENDED", halt["halt_id"], "over")
+    assert open_floor.said("halts")["halts"] == []
+    assert [each["halt_id"] for each in open_floor.said("halts", "--all")["halts"]].count(halt["halt_id"]) == 1
+
+    again = open_floor.tape("resume", halt["halt_id"])
+    assert isinstance(again.exception, TapeError)
+    assert "is not in force" in str(again.exception)
+
+
+def test_a_halt_says_what_still_passes_what_is_canceled_and_when_it_ends(open_floor: Floor) -> None:
+    words = ("--strategy", "trend", "--reduce-only", "--cancel", "--until", LATER, "--reason", "too hot")
+    halt = open_floor.said("halt", *words)
+    assert (halt["scope"], halt["name"], halt["is_reducing_allowed"]) == ("STRATEGY", "trend", True)
+    assert halt["until"] == LATER.replace("+00:00", "Z")
+    asked = open_floor.records(TradingHaltRequest)[-1]
+    assert isinstance(asked, TradingHaltRequest)
+    assert asked.is_canceling
+
+    table = open_floor.tape("halts").stdout
+    assert "STRATEGY trend" in table
+    assert "reducing orders" in table
+    open_floor.said("resume", halt["halt_id"])
+
+
+def test_the_same_wish_said_twice_is_two_halts(open_floor: Floor) -> None:
+    first, second = (open_floor.said("halt", "--reason", "stop") for _ in range(2))
+    assert first["halt_id"] != second["halt_id"]
+    open_floor.said("resume", first["halt_id"])
+    assert [each["halt_id"] for each in open_floor.said("halts")["halts"]] == [second["halt_id"]]
+    open_floor.said("resume", second["halt_id"])
+
+
+def test_halts_are_shown_without_postgresql_and_with_the_halt_of_this_machine(open_floor: Floor) -> None:
+    (open_floor.folder / "halt").write_text("by hand", encoding="utf-8")
+    try:
+        done = open_floor.tape("halts")
+        found = open_floor.said("halts")
+    finally:
+        (open_floor.folder / "halt").unlink()
+    assert done.exit_code == 0
+    assert "no halt is in force" in done.stdout
+    assert "this machine is halted" in done.stdout
+    assert "which orders are under way is not known: PostgreSQL does not answer" in done.stderr
+    assert (found["halt_file"], found["orders_under_way"]) == ("by hand", None)
+
+
+def test_which_account_is_meant_has_to_be_said_where_there_are_several(open_floor: Floor) -> None:
+    unclear = open_floor.tape("halt", "--reason", "stop", TAPE_ACCOUNT_IDS="A,B")
+    assert isinstance(unclear.exception, TapeError)
+    assert "which account is meant? A, B" in str(unclear.exception)
+    only = open_floor.tape("halt", "--reason", "stop", "--json", TAPE_ACCOUNT_IDS="")
+    assert json.loads(only.stdout)["account_id"] == ACCOUNT
+    open_floor.said("resume", json.loads(only.stdout)["halt_id"])
+
+
+def test_a_halt_that_would_be_over_is_refused(open_floor: Floor) -> None:
+    late = open_floor.tape("halt", "--reason", "stop", "--until", "2012-06-01T16:00:00+00:00")
+    assert isinstance(late.exception, TapeError)
+    assert "--until: expected a time after" in str(late.exception)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("halt",),
+        ("halt", "--reason", " "),
+        ("halt", "--reason", "x", "--symbol", "IBM", "--strategy", "core"),
+        ("halt", "--reason", "x", "--until", "soon"),
+        ("halt", "--reason", "x", "--until", "2099-01-01T00:00:00"),
+        ("halt", "--hard", "--symbol", "IBM"),
+        ("resume",),
+        ("resume", "0", "--hard"),
+    ],
+)
+def test_wrong_usage_ends_with_two_and_reaches_nobody(floor: Floor, words: tuple[str, ...]) -> None:
+    assert floor.tape(*words).exit_code == 2
+
+
+@pytest.mark.parametrize("words", [("halt", "--reason", "x"), ("halts",), ("resume", "0"), ("limits", "show")])
+def test_a_kafka_that_does_not_answer_is_a_sentence(
+    floor: Floor, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "CONTACT_TIMEOUT_S", 0.5)
+    done = floor.tape(*words, TAPE_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    assert isinstance(done.exception, TapeError)
+    assert "Kafka does not answer" in str(done.exception)
+    assert ("tape halt --hard" in str(done.exception)) is (words[0] == "halt")
+
+
+# --- the last word on each halt
+
+
+def halt_said(number: int, status: HaltStatus) -> tuple[TradingHalt, Incoming]:
+    halt = blank(
+        TradingHalt,
+        account_id=ACCOUNT,
+        halt_id=uuid5(derived("halts"), str(number)),
+        status=status,
+        scope=HaltScope.ACCOUNT,
+    )
+    out = from_outside(halt, derived("said", number, status), AS_OF, None, 1, "test")
+    return halt, Incoming(out.topic, out.partition, 0, 0, out.key, out.value, out.headers)
+
+
+def test_the_last_word_on_a_halt_counts_and_a_refused_request_is_none() -> None:
+    said = [halt_said(1, HaltStatus.IN_FORCE), halt_said(2, HaltStatus.IN_FORCE), halt_said(1, HaltStatus.ENDED)]
+    refused = halt_said(2, HaltStatus.REFUSED)
+    unreadable = Incoming(refused[1].topic, 0, 0, 0, b"", b"\0", ())
+    found = latest([each for _, each in [*said, refused]] + [unreadable])
+    assert found == [said[2][0], said[1][0]]
+
+
+def test_a_halt_is_meant_by_digits_that_begin_one_id_only() -> None:
+    halts = [halt_said(number, HaltStatus.IN_FORCE)[0] for number in range(20)]
+    assert halt_meant(halts, str(halts[3].halt_id).upper()) == halts[3]
+    for digits in ("", "x", next(d for d in "0123456789abcdef" if sum(str(h.halt_id)[0] == d for h in halts) > 1)):
+        with pytest.raises(TapeError, match="expected one halt whose id begins with"):
+            halt_meant(halts, digits)

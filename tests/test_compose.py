@@ -166,7 +166,7 @@ def test_the_image_holds_every_package_and_is_no_root() -> None:
 
 def test_the_broker_agent_accepts_the_addresses_it_is_given() -> None:
     given = {name.removeprefix(PREFIX).lower(): value for name, value in environment("broker").items()}
-    settings = Settings.model_validate({name: given[name] for name in Settings.model_fields if name in given})
+    settings = Settings.model_validate({name: given[name] for name in Settings.model_fields if given.get(name)})
 
     accepted = AlpacaSettings(
         key_id=SecretStr(KEY_ID),

@@ -18,6 +18,7 @@ NAME = re.compile(r"^[A-Za-z0-9._-]+")
 
 BROUGHT_BY = {
     "aiokafka": "faust-streaming",
+    "annotated-types": "pydantic",
     "avro": "confluent-kafka[avro,schemaregistry]",
     "mode-streaming": "faust-streaming",
     "requests": "alpaca-py",

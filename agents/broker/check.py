@@ -71,7 +71,6 @@ class CheckReader:
         """
         shared = self._shared
         if shared is None or symbol not in shared.asked or self._seconds() - shared.read_s > CHECK_SHARED_S:
-            self._shared = None
             try:
                 shared = self._shared = self._read(symbol, beside)
             except UnreadError as error:

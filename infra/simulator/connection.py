@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 from aiohttp import WSMsgType, web
 
 from infra.simulator.settings import KEY_ID, SECRET_KEY

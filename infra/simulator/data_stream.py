@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 from aiohttp import web
 
 from infra.simulator import market_json

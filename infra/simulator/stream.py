@@ -6,7 +6,7 @@ Frames are JSON, or msgpack for a client that asks with that Content-Type.
 import json
 from collections.abc import Mapping
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 from aiohttp import web
 
 from infra.simulator.connection import Connection, is_key_pair, understood

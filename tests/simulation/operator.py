@@ -132,7 +132,7 @@ class Operator:
             reason="chance",
         )
         return gate_limits(
-            order_qty_max=self._maybe("300", "5000"),
+            order_qty_max=self._maybe("300", "5000") or (None if self.chance.random() < 0.05 else Decimal(1_000_000)),
             order_notional_max=self._maybe("5000", "50000"),
             price_collar=self._maybe("0.005", "0.2"),
             quote_age_max_s=60,

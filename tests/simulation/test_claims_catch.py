@@ -12,7 +12,7 @@ from agents.decision import Draft, evolved
 from agents.executor import executions
 from agents.executor.following import following
 from agents.executor.progress import Progress
-from agents.gateway.gate import SECOND_HALF
+from agents.gateway.gate import FIRST_HALF, SECOND_HALF
 from schemas.execution import ExecutionStatus, LineOutcome, LineUnderWay
 from schemas.gate import TradingHalt
 from schemas.ledger import CASH, SYSTEM, EntryKind, LedgerEntry, Posting
@@ -182,8 +182,10 @@ def test_opposite_orders_that_meet_at_the_broker_are_caught(monkeypatch: pytest.
             return said
         return [executions.reduced((account_id, progress.plan_id, progress.run_id), "")]
 
+    unaware = tuple(each for each in FIRST_HALF if each[0] is not Refusal.SELF_CROSS)
     monkeypatch.setattr("agents.executor.following.free_lines", all_at_once)
     monkeypatch.setattr("agents.executor.decider.following", hasty)
+    monkeypatch.setattr("agents.gateway.gate.FIRST_HALF", unaware)
     assert caught("nothing_forbidden_was_sent")
 
 

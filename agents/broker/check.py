@@ -15,7 +15,7 @@ from agents.broker.raw import members_of, rows_of
 from agents.broker.snapshot import READS_MAX, REFUSED_QUOTES
 
 CHECK_SHARED_S = 1.0
-"""How long what was read is shared, counted from before it was read: as old as a quote of a liquid stock may be."""
+"""How long what was read is shared, counted from before it was read."""
 
 Found = TypeVar("Found")
 
@@ -70,12 +70,17 @@ class CheckReader:
         Quotes of `beside` are asked for in the same request, for the orders that follow.
         """
         shared = self._shared
-        if shared is None or symbol not in shared.asked or self._seconds() - shared.read_s > CHECK_SHARED_S:
+        if shared is None or symbol not in shared.asked or self._is_old(shared):
             try:
                 shared = self._shared = self._read(symbol, beside)
             except UnreadError as error:
                 return error.reply
         return Reply(200, shared.body(symbol), None)
+
+    def _is_old(self, shared: Parts) -> bool:
+        """Say whether too much time has passed, by either clock: a simulator's may jump, or stand still."""
+        by_now = (self._now() - shared.read_at).total_seconds()
+        return self._seconds() - shared.read_s > CHECK_SHARED_S or not 0 <= by_now <= CHECK_SHARED_S
 
     def _read(self, symbol: str, beside: Collection[str]) -> Parts:
         """Read the broker's clock first: whatever it says happened later may be missing in the parts after it."""

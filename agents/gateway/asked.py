@@ -79,7 +79,7 @@ class Asked:
             return self.order.terms.phase is Phase.REDUCING
         return self.exposure.is_reducing(self.order.terms.side)
 
-    @property
+    @cached_property
     def plan_orders(self) -> tuple[Order, ...]:
         """The orders of its plan that were let pass, crosses included, and this one."""
         name = self.order.client_order_id

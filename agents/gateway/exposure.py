@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from agents.gateway.checks import Checked
 from agents.gateway.orders import ZERO, Order
-from schemas.order import Side, Venue
+from schemas.order import OrderContribution, Side, Venue
 
 
 @dataclass(frozen=True)
@@ -88,57 +88,59 @@ def owned_by(strategy_id: str, orders: Iterable[Order]) -> Mapping[str, Owned]:
     How an execution is split is not known here, only that no strategy gets more than its part of the line, and that all
     that is executed belongs to somebody.
     """
-    by_symbol: dict[str, list[Order]] = {}
-    for each in orders:
-        if any(part.strategy_id == strategy_id for part in each.terms.contributions):
-            by_symbol.setdefault(each.terms.symbol, []).append(each)
-    return {symbol: _owned(strategy_id, by_symbol[symbol]) for symbol in sorted(by_symbol)}
+    tallies: dict[str, _Tally] = {}
+    for order in orders:
+        for part in order.terms.contributions:
+            if part.strategy_id == strategy_id:
+                symbol = order.terms.symbol
+                if symbol not in tallies:
+                    tallies[symbol] = _Tally(part.position, order.terms.reference_price)
+                tallies[symbol].add(order, part)
+    return {symbol: tallies[symbol].owned for symbol in sorted(tallies)}
 
 
-def _owned(strategy_id: str, orders: list[Order]) -> Owned:
-    before = next(part.position for part in orders[0].terms.contributions if part.strategy_id == strategy_id)
-    crossed = sum((_crossed(strategy_id, each) for each in orders if each.terms.venue is Venue.INTERNAL), ZERO)
-    least = most = before + crossed
-    lines: dict[tuple[object, ...], list[Order]] = {}
-    for each in orders:
-        if each.terms.venue is Venue.BROKER:
-            lines.setdefault((*each.line, each.terms.side), []).append(each)
-    for own in (lines[key] for key in sorted(lines, key=str)):
-        sign = 1 if own[0].terms.side is Side.BUY else -1
-        least += sign * _least(strategy_id, own)
-        most += sign * _most(strategy_id, own)
-    return Owned(
-        before=before,
-        least=least,
-        most=most,
-        price_before=orders[0].terms.reference_price,
-        price=max(each.worst_price for each in orders),
-    )
+@dataclass
+class _Line:
+    """One strategy's part in a line, what the line's orders may execute, and what they have."""
+
+    part: Decimal
+    others: Decimal
+    counted: Decimal = ZERO
+    executed: Decimal = ZERO
 
 
-def _crossed(strategy_id: str, cross: Order) -> Decimal:
-    """Return the signed shares that a cross moves to a strategy; one that is not filled moves none."""
-    moved = (
-        part.quantity if part.side is Side.BUY else -part.quantity
-        for part in cross.terms.contributions
-        if part.strategy_id == strategy_id
-    )
-    return sum(moved, ZERO) if cross.cum_qty or cross.is_live else ZERO
+class _Tally:
+    """Adds up, order by order, what one strategy may come to own of one symbol."""
 
+    def __init__(self, before: Decimal, price_before: Decimal) -> None:
+        self._before = before
+        self._price_before = price_before
+        self._price = ZERO
+        self._crossed = ZERO
+        self._lines: dict[tuple[str, Side], _Line] = {}
 
-def _most(strategy_id: str, orders: list[Order]) -> Decimal:
-    part, _ = _parts(strategy_id, orders[0])
-    counted = sum((each.terms.order_qty if each.is_live else each.cum_qty for each in orders), ZERO)
-    return min(part, counted)
+    def add(self, order: Order, part: OrderContribution) -> None:
+        """Take in an order, or one side of a cross; a cross that was not filled has moved nothing."""
+        terms = order.terms
+        self._price = max(self._price, order.worst_price)
+        if terms.venue is Venue.INTERNAL:
+            moved = part.quantity if part.side is Side.BUY else -part.quantity
+            self._crossed += moved if order.cum_qty or order.is_live else ZERO
+            return
+        key = (terms.book, terms.side)
+        if key not in self._lines:
+            others = sum((each.quantity for each in terms.contributions), ZERO) - part.quantity
+            self._lines[key] = _Line(part.quantity, others)
+        line = self._lines[key]
+        line.counted += terms.order_qty if order.is_live else order.cum_qty
+        line.executed += order.cum_qty
 
-
-def _least(strategy_id: str, orders: list[Order]) -> Decimal:
-    _, others = _parts(strategy_id, orders[0])
-    return max(ZERO, sum((each.cum_qty for each in orders), ZERO) - others)
-
-
-def _parts(strategy_id: str, order: Order) -> tuple[Decimal, Decimal]:
-    """Return a strategy's part in a line, and that of all others."""
-    parts = order.terms.contributions
-    own = sum((each.quantity for each in parts if each.strategy_id == strategy_id), ZERO)
-    return own, sum((each.quantity for each in parts), ZERO) - own
+    @property
+    def owned(self) -> Owned:
+        """What it comes to."""
+        least = most = self._before + self._crossed
+        for key in sorted(self._lines):
+            line, sign = self._lines[key], 1 if key[1] is Side.BUY else -1
+            least += sign * max(ZERO, line.executed - line.others)
+            most += sign * min(line.part, line.counted)
+        return Owned(self._before, least, most, self._price_before, self._price)

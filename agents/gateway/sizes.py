@@ -46,12 +46,14 @@ def gross_value_max(asked: Asked) -> str:
 def strategy_position_value_max(asked: Asked) -> str:
     """A strategy would own too much of one symbol."""
     symbol = asked.order.terms.symbol
-    for limits, owned, is_more in _strategies(asked):
-        most, found = limits.position_value_max, owned[symbol]
+    for limits, is_more in _strategies(asked):
+        most, owner = limits.position_value_max, limits.strategy_id
+        if most is None:
+            continue
+        found = exposure.owned_by(owner, (each for each in asked.plan_orders if each.terms.symbol == symbol))[symbol]
         end = _end(found, is_more)
         value = abs(end) * found.price
-        if most is not None and _adds(end, is_more) and value > most:
-            owner = limits.strategy_id
+        if _adds(end, is_more) and value > most:
             return f"{owner} had {found.before:f}, {end:f} at worst, at {found.price:f} {value:f}, at most {most:f}"
     return ""
 
@@ -59,22 +61,23 @@ def strategy_position_value_max(asked: Asked) -> str:
 def strategy_gross_value_max(asked: Asked) -> str:
     """A strategy would own too much of all symbols together."""
     symbol = asked.order.terms.symbol
-    for limits, owned, is_more in _strategies(asked):
+    for limits, is_more in _strategies(asked):
         most, owner = limits.gross_value_max, limits.strategy_id
-        if most is None or not _adds(_end(owned[symbol], is_more), is_more):
+        if most is None:
             continue
+        owned = exposure.owned_by(owner, asked.plan_orders)
         value = _gross(asked, owner, owned)
-        if value > most:
+        if _adds(_end(owned[symbol], is_more), is_more) and value > most:
             return f"{owner} would own {value:f} of all symbols at worst, at most {most:f}"
     return ""
 
 
-def _strategies(asked: Asked) -> Iterator[tuple[StrategyGateLimits, Mapping[str, Owned], bool]]:
-    """Yield the limits of each strategy that has a part, what it may come to own, and whether its part is bought."""
+def _strategies(asked: Asked) -> Iterator[tuple[StrategyGateLimits, bool]]:
+    """Yield the limits of each strategy that has a part, and whether its part is bought."""
     for limits in asked.limits.strategies:
         part = _net(asked, limits.strategy_id)
-        if part and (limits.position_value_max is not None or limits.gross_value_max is not None):
-            yield limits, exposure.owned_by(limits.strategy_id, asked.plan_orders), part > 0
+        if part:
+            yield limits, part > 0
 
 
 def _net(asked: Asked, strategy_id: str) -> Decimal:

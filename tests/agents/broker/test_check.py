@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -38,7 +39,8 @@ class Gate:
     pauses: int = 0
 
     def __post_init__(self) -> None:
-        self.reader = CheckReader(self.brokerage, lambda: AS_OF, lambda: self.at_s, self._pause)
+        self.now = AS_OF
+        self.reader = CheckReader(self.brokerage, lambda: self.now, lambda: self.at_s, self._pause)
 
     def _pause(self) -> None:
         self.pauses += 1
@@ -87,6 +89,15 @@ def test_what_was_read_more_than_a_moment_ago_is_read_again(gate: Gate) -> None:
     gate.brokerage.prices["AAPL"] = Decimal(11)
 
     assert json.loads(gate.checks().body)["quote"]["bp"] == "11"
+    assert gate.brokerage.counts == dict.fromkeys(PARTS, 2)
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(seconds=1.5), timedelta(seconds=-1)])
+def test_what_was_read_before_a_simulators_clock_was_set_is_read_again(gate: Gate, jump: timedelta) -> None:
+    gate.checks()
+    gate.now += jump
+    shown = json.loads(gate.checks().body)
+    assert shown["read_at"] == (AS_OF + jump).isoformat()
     assert gate.brokerage.counts == dict.fromkeys(PARTS, 2)
 
 

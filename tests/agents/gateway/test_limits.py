@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agents.gateway import decider as gateway
+from agents.gateway.gate import CROSS_CHECKS, FIRST_HALF, SECOND_HALF
 from agents.testing import Story, given
 from schemas.gate import DeniedSymbol, SessionRule, StrategyGateLimits
 from schemas.identity import derived
@@ -406,7 +407,14 @@ def test_a_symbol_is_blocked_while_an_order_of_it_is_unknown_even_for_reducing_o
 
 
 def test_the_checks_are_made_in_the_order_of_their_names() -> None:
-    """Of an order that fails every check of the first half, the first one that is left speaks."""
+    """All of them; that an order was taken back is no check."""
+    made = [refusal for refusal, _ in (*FIRST_HALF, *SECOND_HALF)]
+    assert made == [each for each in Refusal if each is not Refusal.CANCELED_BEFORE_SENT]
+    places = [list(Refusal).index(refusal) for refusal, _ in CROSS_CHECKS]
+    assert places == sorted(places)
+
+
+def test_of_several_reasons_the_first_one_speaks() -> None:
     limits = gate_limits(
         order_qty_max=Decimal(1),
         symbols_allowed=(),

@@ -50,7 +50,9 @@ def test_a_part_that_is_met_again_has_its_own_bytes_and_no_other_part_has_them()
                     account_id="PA3XYZ", run_id=derived("run"), deadline_at=ENVELOPE.occurred_at, terms=terms
                 )
                 for _ in range(2):
-                    assert encoded(record.topic, ENVELOPE, record) == encode(BY_RECORD[DeadlinePassed], ENVELOPE, record)
+                    assert encoded(record.topic, ENVELOPE, record) == encode(
+                        BY_RECORD[DeadlinePassed], ENVELOPE, record
+                    )
                 assert id(terms) in _KEPT
     finally:
         _KEPT.update(kept)

@@ -130,9 +130,7 @@ def test_a_dropped_stream_can_be_opened_again_and_repeats_nothing(
         assert again.events(2) == [("new", "b"), ("fill", "b")]
 
 
-def test_a_silent_stream_stays_open_and_answers_not_even_a_ping(
-    urls: SimulatorUrls, control: SimulatorControl
-) -> None:
+def test_a_silent_stream_stays_open_and_answers_not_even_a_ping(urls: SimulatorUrls, control: SimulatorControl) -> None:
     control.add_fault("silent_stream", "EVENT fill")
     with listening(urls) as listener, listening(urls) as other:
         assert listener.socket.ping().wait(PATIENCE_S)

@@ -27,6 +27,7 @@ def storm(
     kills: Annotated[
         int | None, typer.Option(min=0, help="How many workers are killed with kill -9; 20, 100 with --at-broker.")
     ] = None,
+    symbols: Annotated[int, typer.Option(min=2, help="With --at-broker: orders of one run, about.")] = 500,
     seed: Annotated[int, typer.Option(help="Which workers are killed, and what goes wrong.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
@@ -37,7 +38,7 @@ def storm(
     Exit code 0 only if everything holds.
     """
     if at_broker:
-        _at_broker(orders, faults, 100 if kills is None else kills, seed, as_json)
+        _at_broker(orders, faults, 100 if kills is None else kills, symbols, seed, as_json)
     else:
         _workers(sessions, 20 if kills is None else kills, seed, as_json)
 
@@ -78,7 +79,7 @@ def _show_workers(found: dict[str, Any]) -> None:
     print(f"same ledger: {found['same_ledger']}, same orders: {found['same_orders']}")
 
 
-def _at_broker(orders: int, faults: float, kills: int, seed: int, as_json: bool) -> None:
+def _at_broker(orders: int, faults: float, kills: int, symbols: int, seed: int, as_json: bool) -> None:
     from infra.cli.stack import ProgressReport
     from infra.embedded.folders import default_home
     from infra.storm.boundary import BoundaryStorm, StormWishes
@@ -90,7 +91,7 @@ def _at_broker(orders: int, faults: float, kills: int, seed: int, as_json: bool)
     weather = Weather(rate, rate / 3, f"storm-{seed}")
     report = ProgressReport()
     try:
-        result = BoundaryStorm(StormWishes(home / "tape", orders, kills, weather), report).run()
+        result = BoundaryStorm(StormWishes(home / "tape", orders, kills, weather, symbols), report).run()
         loop = beside(home / "loop", weather, orders)
     finally:
         report.close()

@@ -39,10 +39,12 @@ from schemas.run import Mode, Parameter, RunRequest, StrategyTerms
 FIRST_DAY = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 CASH = Decimal(100_000_000)
 KILLED = ("gateway", "executor", "broker")
-KILL_EVERY_S = (0.5, 3.0)
+KILL_EVERY_S = (4.0, 16.0)
 LOOK_S = 5.0
 STUCK_S = 75.0
 """When nothing was sent for so long, a run waits for what only the end of a session can tell: the next day comes."""
+SILENT_EVERY = 3
+"""Runs between two streams that fall silent without being closed."""
 IDLE_RUNS_MAX = 20
 END_S = 1800.0
 """How long a run may take, and the account to come to rest after the weather has cleared."""
@@ -59,7 +61,7 @@ class StormWishes:
     orders: int = 10_000
     kills: int = 100
     weather: Weather = WEATHER
-    symbols: int = 250
+    symbols: int = 500
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,8 @@ class BoundaryStorm:
         killer.start()
         try:
             while (sent := self._sent()) < wishes.orders or killer.done < wishes.kills:
-                silent_streams(self._control, 1)
+                if not sum(self._ended.values()) % SILENT_EVERY:
+                    silent_streams(self._control, 1)
                 self._one_run()
                 self._check_that_it_goes_on(sent)
         finally:

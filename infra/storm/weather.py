@@ -28,7 +28,10 @@ ANSWERS = (
 )
 """What happens to answers: nothing was done, or all of it was; an order may arrive late, or not be found at first."""
 
-STREAM = (FaultKind.LOSE_EVENT, FaultKind.DUPLICATE_EVENT, FaultKind.REORDER_EVENT, FaultKind.DROP_STREAM)
+STREAM = (FaultKind.LOSE_EVENT, FaultKind.DUPLICATE_EVENT, FaultKind.REORDER_EVENT)
+
+DROPS = Decimal("0.001")
+"""Share of messages after which the stream breaks off; nothing is sent until it is back and everything was read."""
 
 SLOW_S = 0.8
 """How late a delayed answer is: beyond the timeout of whoever waits."""
@@ -48,8 +51,9 @@ class Weather:
             FaultProfile(rate=self.answers, seed=self.seed, match=match, kinds=ANSWERS, seconds=SLOW_S, reads=1)
             for match in REQUESTS
         )
+        drops = FaultProfile(rate=DROPS, seed=f"{self.seed} drops", match="EVENT *", kinds=(FaultKind.DROP_STREAM,))
         events = FaultProfile(rate=self.stream, seed=self.seed, match="EVENT *", kinds=STREAM, seconds=SLOW_S)
-        control.stand_faults(*requests, events)
+        control.stand_faults(*requests, drops, events)
 
     def end(self, control: SimulatorControl) -> Mapping[FaultKind, int]:
         """Let it end, and return how often each trouble has struck."""

@@ -22,7 +22,7 @@ SHOWN_MAX = 20
 
 
 def replay(
-    correlation_id: Annotated[str | None, typer.Argument(help="The run to replay.")] = None,
+    correlation_id: Annotated[str | None, typer.Argument(help="The run, its first digits, or any name in it.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Replay the whole log, silent inputs included.")] = False,
     since: Annotated[str | None, typer.Option(help="With --all: from 10m ago, 2013-02-01T09:30 (UTC), ... on.")] = None,
     until: Annotated[str | None, typer.Option(help="With --all: only before then.")] = None,
@@ -150,7 +150,8 @@ def _rewound(name: str, as_json: bool) -> None:
     _say(verdict, seconds() - started, as_json)
 
 
-def _what_if(correlation_id: str, path: "Path | None", texts: "Sequence[str]", as_json: bool) -> None:
+def _what_if(name: str, path: "Path | None", texts: "Sequence[str]", as_json: bool) -> None:
+    from infra.replay.find import find
     from infra.replay.scope import Scope
     from infra.replay.whatif import NOT_A_SIMULATION, changed_by, decided_elsewhere, decisions_changed, settings_of
     from infra.replay.whole import replay_log
@@ -158,6 +159,8 @@ def _what_if(correlation_id: str, path: "Path | None", texts: "Sequence[str]", a
     from infra.worker import deciding
 
     settings = Settings.load(needs={"bootstrap_servers"})
+    meant = find(settings.bootstrap_servers, settings.database_url, name)
+    correlation_id = name if meant is None else meant.correlation_id
     if path is not None:
         found = decided_elsewhere(path, correlation_id, texts, settings)
     else:

@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg.sql import SQL, Identifier
 
+from infra.errors import TapeError
 from infra.kafka.log import high_watermarks, partitions_of, read, read_places
 from infra.postgres.connection import Connection, connect
 from infra.postgres.rows.log import PROJECTOR
@@ -39,12 +40,17 @@ _CORRELATION = SQL(
     "SELECT i.correlation_id FROM {table} AS named JOIN log_index AS i USING (event_id)"
     " WHERE named.{column} = %s ORDER BY i.occurred_at LIMIT 1"
 )
+_BEGUN = "SELECT DISTINCT correlation_id FROM log_index WHERE correlation_id BETWEEN %s AND %s"
 #: What PostgreSQL has refused, or nobody could read, is not in the index: those places belong to every answer.
 _PLACES = """
 SELECT topic, partition, "offset" FROM log_index WHERE correlation_id = %(id)s
 UNION
 SELECT origin_topic, origin_partition, origin_offset FROM dead_letters WHERE agent = %(projector)s
 """
+
+#: Fewer digits name nothing.
+DIGITS_MIN = 4
+_LEAST, _MOST = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 #: Fields of a record key that name one thing; a strategy or a symbol names many.
 _IDENTITIES = frozenset({"run_id", "plan_id", "client_order_id", "fill_id", "entry_id", "activity_id", "signal_id"})
@@ -64,7 +70,8 @@ class Found:
 def find(bootstrap_servers: str, database_url: str, name: str) -> Found | None:
     """Return the records of the run that `name` belongs to, or None when the log knows nothing of it.
 
-    `name` is a correlation id, event id, plan id, fill id, client order id, or the broker's execution or order id.
+    `name` is a correlation id or its first digits, an event id, plan id, fill id, client order id, or the broker's
+    execution or order id. Raises TapeError where several correlation ids begin with the digits.
     """
     why = "no PostgreSQL is known"
     if database_url:
@@ -88,7 +95,7 @@ def _found(bootstrap_servers: str, name: str, index: "Index | None", why: str = 
         return counted.over(read(bootstrap_servers, start, {each: ends[each] for each in start}))
 
     known = None if index is None else index.correlation_id(wanted)
-    correlation_id = known or _identified(unindexed(), wanted)
+    correlation_id = known or _identified(unindexed(), wanted) or _begun(unindexed(), wanted, index)
     if correlation_id is None:
         return None
     places = frozenset[Place]() if index is None else index.places(correlation_id)
@@ -114,6 +121,10 @@ class Index:
                 return str(row[0])
         return None
 
+    def begun(self, least: str, most: str) -> set[str]:
+        """Return the correlation ids between two, these included."""
+        return {str(found) for (found,) in self._connection.execute(_BEGUN, [least, most])}
+
     def places(self, correlation_id: str) -> frozenset[Place]:
         """Return where records of a correlation id lie, and may lie."""
         rows = self._connection.execute(_PLACES, {"id": correlation_id, "projector": PROJECTOR})
@@ -129,6 +140,22 @@ def _identified(records: Iterable[Incoming], name: str) -> str | None:
             found = (rank, record.timestamp_ms, correlation_id)
             best = found if best is None else min(best, found)
     return None if best is None else best[2]
+
+
+def _begun(records: Iterable[Incoming], name: str, index: Index | None) -> str | None:
+    """Return the one correlation id that begins with these digits; raises TapeError where there are several."""
+    digits = name.lower()
+    least, most = digits + _LEAST[len(digits) :], digits + _MOST[len(digits) :]
+    if len(digits) < DIGITS_MIN or not (_is_uuid(least) and str(UUID(least)) == least):
+        return None
+    found = set() if index is None else index.begun(least, most)
+    for record in records:
+        correlation_id = header_or_none(record.headers, "correlation_id")
+        if correlation_id is not None and correlation_id.startswith(digits):
+            found.add(correlation_id)
+    if len(found) > 1:
+        raise TapeError(f"{name} begins the ids of {len(found)} runs: {', '.join(sorted(found))}")
+    return next(iter(found), None)
 
 
 def _rank(record: Incoming, name: str) -> int | None:

@@ -67,14 +67,27 @@ def the_last_run_is_ready(desk: Desk) -> Iterator[str]:
 
 
 def ready_books_are_the_fold_of_the_entries(desk: Desk) -> Iterator[str]:
-    """Books say what the entries before them say, without activities their snapshot does not know yet, and equal it."""
+    """Books say what the entries before them say, and equal their snapshot.
+
+    Activities that the snapshot does not list may have come after it, the last ones first: its cash tells which did.
+    """
     entries: list[LedgerEntry] = []
     for event in desk.log:
         if isinstance(event.record, LedgerEntry):
             entries.append(event.record)
         if isinstance(event.record, Books) and event.record.status is BooksStatus.READY:
-            known = {None, *(each.activity_id for each in event.record.content.snapshot.activities)}
-            yield from _compare(event.record, balances(each for each in entries if each.activity_id in known))
+            compared = [list(_compare(event.record, balances(each))) for each in _without_later(event.record, entries)]
+            yield from min(compared, key=len)
+
+
+def _without_later(books: Books, entries: list[LedgerEntry]) -> Iterator[list[LedgerEntry]]:
+    """Yield the entries, then without the last activity that the snapshot does not list, the last two, ..."""
+    known = {None, *(each.activity_id for each in books.content.snapshot.activities)}
+    left = list(entries)
+    yield left
+    for entry in [each for each in reversed(entries) if each.activity_id not in known]:
+        left = [each for each in left if each is not entry]
+        yield left
 
 
 def _compare(books: Books, seen: Balances) -> Iterator[str]:

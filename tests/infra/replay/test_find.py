@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from infra.embedded.stack import Stack
+from infra.errors import TapeError
 from infra.kafka.log import read_places
 from infra.postgres.connection import connect
 from infra.postgres.migrate import migrate
@@ -163,6 +164,27 @@ def test_a_record_that_postgresql_refused_is_found_too(told: Told) -> None:
             [refused.topic, refused.offset, derived("letter")],
         )
     assert places(told.find(RUN)) == {*written, refused}
+
+
+@pytest.mark.parametrize("has_index", [True, False])
+def test_the_first_digits_of_a_run_will_do(told: Told, has_index: bool) -> None:
+    written = told.run()
+    database_url = told.database_url if has_index else ""
+    for digits in (str(RUN)[:4], str(RUN)[:8].upper(), str(RUN)[:11]):
+        found = told.find(digits, database_url=database_url)
+        assert (found.correlation_id, places(found)) == (str(RUN), set(written))
+    assert find(told.servers, database_url, str(RUN)[:3]) is None
+    assert find(told.servers, database_url, str(RUN)[:8] + "0") is None
+
+
+def test_digits_of_several_runs_name_them_wherever_they_lie(told: Told) -> None:
+    alike = UUID(str(RUN)[:8] + str(OTHER)[8:])
+    told.run()
+    told.write("plans.v1", alike, "alike", is_indexed=False)
+    with pytest.raises(TapeError) as raised:
+        told.find(str(RUN)[:8])
+    assert str(RUN) in raised.value.what
+    assert str(alike) in raised.value.what
 
 
 @pytest.mark.parametrize("has_index", [True, False])

@@ -224,7 +224,7 @@ def test_a_snapshot_of_other_sources_is_not_read(paper: Paper, monkeypatch: pyte
     paper.put(snapshot_of(30))
     monkeypatch.undo()
     snapshots.form_of.cache_clear()
-    again = Paper(paper.log, pytest.MonkeyPatch())
+    again = Paper(paper.log, monkeypatch)
     again.records = paper.records
 
     assert again.recalled().folded_from == 0

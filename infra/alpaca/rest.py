@@ -56,6 +56,11 @@ def within(seconds: float, work: Callable[[], Reply]) -> Reply:
         return silence(f"no answer within {seconds:g} s")
 
 
+PAGE_TRIES = 4
+"""How often one page of a listing is asked for."""
+SERVER_ERROR = 500
+
+
 class RestCalls:
     """One of alpaca-py's clients, on a session of ours, without its retries, and within a budget of requests."""
 
@@ -143,7 +148,10 @@ class RestCalls:
     def listing(
         self, path: str, params: Params, next_page: Callable[[str], Params], size: int, total_s: float
     ) -> Reply:
-        """GET all pages of a listing, joined as text into one JSON array; the first page that fails is the reply.
+        """GET all pages of a listing, joined as text into one JSON array.
+
+        A page that cannot be read is asked for again, or a long listing would never be read whole; one that fails every
+        time is the reply.
 
         `next_page` returns the parameters of the page after the row with an id; a page of fewer than `size` rows is the
         last one.
@@ -156,7 +164,7 @@ class RestCalls:
     ) -> Reply:
         pages: list[str] = []
         while self._now_s() < until:
-            reply = self._get(path, params, until)
+            reply = self._page(path, params, until)
             if reply.http_status != 200:
                 return reply
             rows = json.loads(reply.body, parse_float=str)
@@ -168,3 +176,12 @@ class RestCalls:
                 return Reply(200, f"[{','.join(pages)}]", None)
             params = next_page(str(rows[-1]["id"]))
         return silence(f"listing not complete in time: {len(pages)} pages read")
+
+    def _page(self, path: str, params: Params, until: float) -> Reply:
+        reply = self._get(path, params, until)
+        for _ in range(PAGE_TRIES - 1):
+            is_passing = reply.http_status is None or reply.http_status >= SERVER_ERROR
+            if not is_passing or self._now_s() >= until:
+                break
+            reply = self._get(path, params, until)
+        return reply

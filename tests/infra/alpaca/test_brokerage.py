@@ -230,8 +230,17 @@ def test_every_page_of_a_listing_is_read(
     assert [row["activity_type"] for row in everything] == ["CSD"] + ["FILL"] * 15
 
 
-def test_a_page_that_fails_fails_the_listing(brokerage: AlpacaBrokerage, control: SimulatorControl) -> None:
-    control.add_fault("http_500", "GET /v2/account/activities")
+@pytest.mark.parametrize("trouble", ["http_500", "http_504", "half_body", "broken_json", "reset_before"])
+def test_a_page_that_can_be_read_at_the_last_try_is_read(
+    brokerage: AlpacaBrokerage, control: SimulatorControl, trouble: str
+) -> None:
+    control.add_fault(trouble, "GET /v2/account/activities", times=PAGE_TRIES - 1)
+
+    assert [row["activity_type"] for row in said(brokerage.activities(None))] == ["CSD"]
+
+
+def test_a_page_that_fails_every_time_fails_the_listing(brokerage: AlpacaBrokerage, control: SimulatorControl) -> None:
+    control.add_fault("http_500", "GET /v2/account/activities", times=PAGE_TRIES)
 
     assert said(brokerage.activities(None), 500)["message"] == "internal server error occurred"
 

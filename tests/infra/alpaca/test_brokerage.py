@@ -11,7 +11,7 @@ import pytest
 
 from agents.broker.ports import Brokerage, NewOrder, Reply
 from infra.alpaca import AlpacaBrokerage
-from infra.alpaca.rest import decimal_text
+from infra.alpaca.rest import PAGE_TRIES, decimal_text
 from infra.simulator.client import SimulatorControl
 from infra.simulator.events import Hold
 

@@ -51,6 +51,11 @@ class OrderMemory:
     is_unanswered: bool = False
     heard_at: datetime | None = None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to say of it: one that is over because the broker has not taken it may be there."""
+        return self.is_over and bool(self.broker_order_id)
+
 
 @dataclass
 class AccountMemory:

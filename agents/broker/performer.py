@@ -23,7 +23,7 @@ from agents.broker.facts import Origin, Subject
 from agents.broker.memory import AccountMemory, is_refusal
 from agents.broker.order_read import order_as_read
 from agents.broker.poll import activity_news
-from agents.broker.ports import UNAUTHORIZED, Brokerage, NewOrder, Reply
+from agents.broker.ports import RATE_LIMITED, UNAUTHORIZED, Brokerage, NewOrder, Reply
 from agents.broker.reading import fields_of, order_of
 from agents.broker.snapshot import AccountReader
 from agents.broker.sync import SYNC_PATIENCE_S
@@ -33,6 +33,9 @@ from agents.declaration import Fact
 from schemas.execution import Execution, ExecutionStatus
 from schemas.order import NOT_SENT, TERMINAL, ExecType, OrderEvent, OrderTerms, OrdStatus, ReportRequest
 from schemas.record import Envelope, Record
+
+WAIT_S, WAITS_MAX = 1.0, 60
+"""How long, and how often, an order waits for a free request; Alpaca's budget is free again within a minute."""
 
 
 class BrokerPerformer:
@@ -138,20 +141,31 @@ class BrokerPerformer:
 
     def _submit(self, event: OrderEvent, message: Message) -> Sequence[Fact]:
         order, attempt = event.order, event.attempt
-        memory, brokerage = self._memory(event.account_id), self._brokerage(event.account_id)
+        memory = self._memory(event.account_id)
         with memory.lock:
             memory.submitting(event.client_order_id, Origin(order.run_id, message.event_id, attempt))
         subject = self._subject(event)
         if attempt > 1:
             self._pause(event.account_id, self._retry_wait_s * 2 ** (attempt - 2))
-        why = self._kept_back(event)
-        if why:
-            return self._unless_it_exists(event, message, Reply(None, "", f"{NOT_SENT} {why}"))
-        reply = brokerage.submit(_new_order(event.client_order_id, order))
-        if is_refusal(reply.http_status):
+        reply = self._posted(event)
+        if is_refusal(reply.http_status) or (reply.error or "").startswith(NOT_SENT):
             return self._unless_it_exists(event, message, reply)
         asking = facts.asked_by(message, self._now())
         return (facts.answer(subject, ReportRequest.SUBMIT, reply, asking, attempt),)
+
+    def _posted(self, event: OrderEvent) -> Reply:
+        """Hand the order over, or say why it is kept back. While no request is free nothing is sent: that is no try."""
+        brokerage, new_order = self._brokerage(event.account_id), _new_order(event.client_order_id, event.order)
+        held = ""
+        for _ in range(WAITS_MAX):
+            if why := self._kept_back(event):
+                return Reply(None, "", f"{NOT_SENT} {why}")
+            reply = brokerage.submit(new_order)
+            if reply.http_status != RATE_LIMITED or reply.error is None:
+                return reply
+            held = reply.error
+            self._pause(event.account_id, WAIT_S)
+        return Reply(None, "", f"{NOT_SENT} RATE_LIMITED {held}")
 
     def _kept_back(self, event: OrderEvent) -> str:
         """Return why an order is not sent now, empty when it is; waiting for the stream comes before the clock."""

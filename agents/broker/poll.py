@@ -150,7 +150,7 @@ class AccountPoll:
         has_new = any((number(row.fields, "cum_qty") or 0) > order.executed for row in fills)
         if has_new:
             yield facts.fills_read(subject, fills, asking)
-        if shown is not None and not order.is_over and (has_new or _is_news(order, shown, asking.received_at)):
+        if shown is not None and not order.is_settled and (has_new or _is_news(order, shown, asking.received_at)):
             yield facts.read(subject, ReportRequest.ORDER, shown, asking)
 
     def _account_news(self, seen: Seen) -> Iterator[Fact]:

@@ -41,7 +41,7 @@ CASH = Decimal(100_000_000)
 KILLED = ("gateway", "executor", "broker")
 KILL_EVERY_S = (4.0, 16.0)
 LOOK_S = 5.0
-STUCK_S = 75.0
+STUCK_S = 40.0
 """When nothing was sent for so long, a run waits for what only the end of a session can tell: the next day comes."""
 SILENT_EVERY = 3
 """Runs between two streams that fall silent without being closed."""

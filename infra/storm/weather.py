@@ -13,7 +13,6 @@ REQUESTS = ("POST /v2/orders", "GET /v2/orders*", "DELETE /v2/orders*", "GET /v2
 ANSWERS = (
     FaultKind.TIMEOUT_BEFORE,
     FaultKind.RESET_BEFORE,
-    FaultKind.HTTP_429,
     FaultKind.HTTP_500,
     FaultKind.HTTP_504,
     FaultKind.TIMEOUT_AFTER_ACCEPT,
@@ -29,6 +28,9 @@ ANSWERS = (
 """What happens to answers: nothing was done, or all of it was; an order may arrive late, or not be found at first."""
 
 STREAM = (FaultKind.LOSE_EVENT, FaultKind.DUPLICATE_EVENT, FaultKind.REORDER_EVENT)
+
+RATE_LIMITS = Decimal("0.002")
+"""Share of requests after which the broker takes none for a second."""
 
 DROPS = Decimal("0.001")
 """Share of messages after which the stream breaks off; nothing is sent until it is back and everything was read."""
@@ -51,9 +53,14 @@ class Weather:
             FaultProfile(rate=self.answers, seed=self.seed, match=match, kinds=ANSWERS, seconds=SLOW_S, reads=1)
             for match in REQUESTS
         )
+        limited = (FaultKind.HTTP_429,)
+        limits = (
+            FaultProfile(rate=RATE_LIMITS, seed=f"{self.seed} limits", match=match, kinds=limited, seconds=SLOW_S)
+            for match in REQUESTS
+        )
         drops = FaultProfile(rate=DROPS, seed=f"{self.seed} drops", match="EVENT *", kinds=(FaultKind.DROP_STREAM,))
         events = FaultProfile(rate=self.stream, seed=self.seed, match="EVENT *", kinds=STREAM, seconds=SLOW_S)
-        control.stand_faults(*requests, drops, events)
+        control.stand_faults(*requests, *limits, drops, events)
 
     def end(self, control: SimulatorControl) -> Mapping[FaultKind, int]:
         """Let it end, and return how often each trouble has struck."""

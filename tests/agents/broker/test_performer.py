@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agents.broker.agent import AGENT
-from agents.broker.performer import BrokerPerformer
+from agents.broker.performer import WAITS_MAX, BrokerPerformer
 from agents.broker.ports import NewOrder, Reply
 from agents.decider import Message
 from agents.declaration import Fact
@@ -226,6 +226,26 @@ def test_a_refusal_of_an_order_that_may_exist_is_silence(desk: Desk, trouble: Re
 
     assert kinds([report]) == [("SILENCE", "SUBMIT", None)]
     assert "insufficient buying power" in report.error
+
+
+def test_an_order_that_no_request_was_free_for_waits_and_that_is_no_try(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.broker.performer.WAIT_S", 0.0)
+    busy = Reply(429, "", "not sent: no request is free for another 0.8 s")
+    desk.brokerage.trouble("submit", busy, busy)
+    (report,) = desk.perform(SUBMITTING)
+    assert (report.kind, report.attempt, report.http_status) == (ReportKind.ANSWER, 1, 200)
+    assert len(desk.brokerage.book) == 1
+
+
+def test_an_order_that_never_finds_a_free_request_is_kept_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.broker.performer.WAIT_S", 0.0)
+    busy = Reply(429, "", "not sent: no request is free for another 0.8 s")
+    desk.brokerage.trouble("submit", *(busy,) * WAITS_MAX)
+    (report,) = desk.perform(SUBMITTING)
+    assert report.http_status is None
+    assert report.error == f"NOT_SENT RATE_LIMITED {busy.error}"
 
 
 def test_an_expired_order_is_not_sent(desk: Desk) -> None:

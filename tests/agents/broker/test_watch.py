@@ -206,6 +206,14 @@ def test_an_order_that_was_refused_is_not_followed(post: Post) -> None:
     assert post.polls() == []
 
 
+def test_an_order_that_was_refused_and_is_open_all_the_same_is_said_once(post: Post) -> None:
+    post.sends(refusal(403, 40310000, "insufficient buying power"))
+    post.memory.ended(NAME)
+    post.brokerage.submit_late(NAME)
+    assert post.polls() == ["order new"]
+    assert post.polls() == []
+
+
 def test_an_order_refused_as_a_duplicate_is_followed_because_it_may_live(post: Post) -> None:
     post.sends(refusal(400, 40010001, "client order id must be unique"))
     assert post.polls() == ["order 404"]

@@ -14,7 +14,7 @@ Doing anything twice is harmless: the brokerage takes a client order id once, an
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agents.broker import facts
 from agents.broker.absent import NoBrokerage
@@ -33,6 +33,9 @@ from agents.declaration import Fact
 from schemas.execution import Execution, ExecutionStatus
 from schemas.order import NOT_SENT, TERMINAL, ExecType, OrderEvent, OrderTerms, OrdStatus, ReportRequest
 from schemas.record import Envelope, Record
+
+CHECK_AGE_MAX = timedelta(minutes=5)
+"""How old the reading may be that an order was let pass on: a quote and a position of long ago hold nothing back."""
 
 WAIT_S, WAITS_MAX = 1.0, 60
 """How long, and how often, an order waits for a free request; Alpaca's budget is free again within a minute."""
@@ -72,6 +75,7 @@ class BrokerPerformer:
         self._checks: dict[str, CheckReader] = {}
         self._memories: dict[str, AccountMemory] = {}
         self._watches: dict[str, AccountWatch] = {}
+        self._since: dict[str, datetime] = {}
 
     def take_over(
         self, partition: int, published: Sequence[tuple[Envelope, Record]], publish: Callable[[Fact], None]
@@ -88,6 +92,7 @@ class BrokerPerformer:
                 brokerage, memory, publish, self._now, self._poll_interval_s, self._seconds, self._sync_patience_s
             )
             self._memories[account_id], self._watches[account_id] = memory, watch
+            self._since[account_id] = self._now()
             self._checks.pop(account_id, None)
             watch.start()
 
@@ -148,7 +153,10 @@ class BrokerPerformer:
         if attempt > 1:
             self._pause(event.account_id, self._retry_wait_s * 2 ** (attempt - 2))
         reply = self._posted(event)
-        if is_refusal(reply.http_status) or (reply.error or "").startswith(NOT_SENT):
+        is_unsent = (reply.error or "").startswith(NOT_SENT) or reply.http_status == RATE_LIMITED
+        if is_unsent and self._may_be_repeated(event.account_id, message):
+            return self._unless_it_was_sent(event, message, reply)
+        if is_refusal(reply.http_status) or (reply.http_status is None and is_unsent):
             return self._unless_it_exists(event, message, reply)
         asking = facts.asked_by(message, self._now())
         return (facts.answer(subject, ReportRequest.SUBMIT, reply, asking, attempt),)
@@ -174,6 +182,8 @@ class BrokerPerformer:
         now, valid_until = self._now(), event.order.valid_until
         if now >= valid_until:
             return f"EXPIRED valid until {valid_until.isoformat()}, was {now.isoformat()}"
+        if event.check is not None and event.attempt == 1 and now - event.check.read_at > CHECK_AGE_MAX:
+            return f"CHECK_OLD read at {event.check.read_at.isoformat()}, was {now.isoformat()}"
         reason = self._halted()
         return "" if reason is None else f"HALTED {reason}"
 
@@ -182,6 +192,21 @@ class BrokerPerformer:
             return ""  # nothing is sent without a brokerage, and its silence says why
         watch = self._watches.get(account_id)
         return "this process follows the account no more" if watch is None else watch.missing()
+
+    def _may_be_repeated(self, account_id: str, message: Message) -> bool:
+        """Say whether a process before this one may have performed the message and died before it could say so."""
+        since = self._since.get(account_id)
+        return since is None or message.occurred_at <= since
+
+    def _unless_it_was_sent(self, event: OrderEvent, message: Message, no: Reply) -> Sequence[Fact]:
+        """Return the order when it is found, else that nothing is known: not finding it does not say it is not sent."""
+        shown = self._brokerage(event.account_id).order_by_client_id(event.client_order_id)
+        if shown.http_status == 200 and order_of(fields_of(shown.body)) is not None:
+            return self._read_order(event, message, shown)
+        asking = facts.asked_by(message, self._now())
+        why = no.error or f"HTTP {no.http_status} {no.body}"
+        unsure = Reply(None, "", f"{why}; whether a process before this one has sent it is not known")
+        return (facts.silence(self._subject(event), ReportRequest.SUBMIT, unsure, asking, event.attempt),)
 
     def _unless_it_exists(self, event: OrderEvent, message: Message, no: Reply) -> Sequence[Fact]:
         """Return `no` (kept back, or refused) as the answer, but only if the brokerage does not have the order."""

@@ -24,8 +24,8 @@ Of orders:
   because the next poll reads again and asking because of an answer would never end.
 - A read that does not find an UNKNOWN order sends it again under the same id, at most ATTEMPTS_MAX times in all, while
   it is valid, nobody wants it canceled, no halt has it in its scope, and the broker has not called its id a duplicate.
-  Otherwise it stays UNKNOWN: a 404 resolves nothing, and its capital stays reserved. Not found on a later UTC day than
-  `valid_until`, it is EXPIRED: a day order cannot come back then.
+  Otherwise it stays UNKNOWN: a 404 resolves nothing, and its capital stays reserved. Not found in the morning after
+  `valid_until` (9:00 UTC of the next day), it is EXPIRED: a day order cannot come back then.
 - A 429 was not looked at: the order goes again at once, under the same conditions.
 - A refusal, or an order kept back, ends the order only if no earlier attempt may have arrived.
 - The age of an UNKNOWN order begins with the check it was let pass on: that is on the log, and no later than it.

@@ -5,7 +5,7 @@ ends the process; a broker that says so is believed in nothing (see `decider`).
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -25,6 +25,9 @@ from schemas.order import (
 )
 
 ZERO = Decimal(0)
+
+SESSIONS_END_AT = timedelta(hours=9)
+"""When no session of the UTC day before is open any more: New York's overnight one ends at 4:00, 9:00 UTC in winter."""
 
 
 class Stage(StrEnum):
@@ -219,11 +222,11 @@ def trade(order: Order, execution: Execution, received_at: datetime) -> tuple[Or
 
 
 def session_is_over(order: Order, at: datetime) -> bool:
-    """Say whether the session in which the order could last be sent is over.
+    """Say whether the session in which the order could last be sent is over, extended hours and overnight included.
 
-    New York's sessions end before 21:00 UTC, so a later UTC day than `valid_until` is after it, without a calendar.
+    Judged without a calendar: by SESSIONS_END_AT of the UTC day after that of `valid_until`.
     """
-    return at.astimezone(UTC).date() > order.terms.valid_until.date()
+    return (at.astimezone(UTC) - SESSIONS_END_AT).date() > order.terms.valid_until.astimezone(UTC).date()
 
 
 def _leaves(order: Order, cum_qty: Decimal) -> Decimal:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from infra.alpaca.brokerage import AlpacaBrokerage
-from infra.alpaca.safeguards import check_account, check_environment, host_of, identified, is_alpaca
+from infra.alpaca.safeguards import check_account, check_environment, host_of, identified, is_alpaca, lock_name_of
 from infra.alpaca.settings import AlpacaSettings
 from infra.errors import TapeError
 from infra.locks import DatabaseLock, FileLock
@@ -88,7 +88,7 @@ def connected(settings: Settings) -> Connected:
     brokerage = AlpacaBrokerage(alpaca_settings(settings))
     account = identified(brokerage)
     check_account(settings, account)
-    name = f"{host_of(settings)} {account.names[0]}"
+    name = lock_name_of(settings, account)
     file_lock = FileLock(locks_folder(settings), name)
     file_lock.take()
     database_lock = DatabaseLock(settings.database_url, name) if settings.database_url else None

@@ -89,20 +89,23 @@ class RestCalls:
         return within(total_s, lambda: self._get(path, params, until))
 
     def post(self, path: str, body: Mapping[str, object], total_s: float) -> Reply:
-        """POST a JSON object to a path under /v2, at most once."""
-        return self._act(lambda: self._client.post(path, dict(body)), total_s)
+        """POST a JSON object to a path under /v2, at most once, and now or not at all.
+
+        Whoever sends an order has just looked whether it may be sent; after a wait that would be long ago.
+        """
+        return self._act(lambda: self._client.post(path, dict(body)), total_s, patience_s=0.0)
 
     def patch(self, path: str, body: Mapping[str, object], total_s: float) -> Reply:
         """PATCH a path under /v2 with a JSON object, at most once."""
-        return self._act(lambda: self._client.patch(path, dict(body)), total_s)
+        return self._act(lambda: self._client.patch(path, dict(body)), total_s, total_s)
 
     def delete(self, path: str, total_s: float) -> Reply:
         """DELETE a path under /v2, at most once."""
-        return self._act(lambda: self._client.delete(path), total_s)
+        return self._act(lambda: self._client.delete(path), total_s, total_s)
 
-    def _act(self, send: Callable[[], object], total_s: float) -> Reply:
-        """Wait for a token, then send once; each may take `total_s`: the waiting takes nothing from the request."""
-        missing_s = self._budget.wait(is_order=True, patience_s=total_s)
+    def _act(self, send: Callable[[], object], total_s: float, patience_s: float) -> Reply:
+        """Wait for a token, then send once, within `total_s`; the waiting takes nothing from the request."""
+        missing_s = self._budget.wait(is_order=True, patience_s=patience_s)
         return self._kept_back(missing_s) if missing_s else within(total_s, lambda: self._reply(send))
 
     def _get(self, path: str, params: Params, until: float) -> Reply:

@@ -51,6 +51,14 @@ def host_of(settings: Settings) -> str:
     return (urlsplit(settings.brokerage_url).netloc or default) if settings.brokerage_url else default
 
 
+def lock_name_of(settings: Settings, account: Account) -> str:
+    """Return what the account's locks are called: the same however the address of the trading API is spelled."""
+    parts = urlsplit(settings.brokerage_url or f"https://{host_of(settings)}")
+    usual = 443 if parts.scheme == "https" else 80
+    host = _name(parts.netloc)
+    return f"{host if parts.port in (None, usual) else f'{host}:{parts.port}'} {account.names[0]}"
+
+
 def is_alpaca(settings: Settings) -> bool:
     """Tell Alpaca itself from a simulator."""
     return _is_alpacas(host_of(settings))
@@ -98,6 +106,13 @@ def _check_addresses(settings: Settings, environment: str) -> None:
                 f"orders would go to {trading}, and trade updates would come from {stream}",
                 "TAPE_BROKERAGE_URL, TAPE_BROKERAGE_STREAM_URL",
                 "set both, or neither",
+            )
+        data = urlsplit(settings.brokerage_data_url or "").netloc
+        if data and not _is_alpacas(data):
+            raise _refused(
+                f"orders would go to {trading}, and quotes would come from {data}",
+                "TAPE_BROKERAGE_URL, TAPE_BROKERAGE_DATA_URL",
+                "unset TAPE_BROKERAGE_DATA_URL, or export TAPE_BROKERAGE_DATA_URL=https://data.alpaca.markets",
             )
     elif not stream or _is_alpacas(stream) or not settings.brokerage_data_url:
         raise _refused(

@@ -46,7 +46,7 @@ def ask_halt(settings: Settings, account: str | None, wish: Wish) -> TradingHalt
     scope = HaltScope.SYMBOL if wish.symbol else HaltScope.STRATEGY if wish.strategy else HaltScope.ACCOUNT
     request = TradingHaltRequest(
         account_id=account_id,
-        request_id=fresh_name(settings, TradingHaltRequest.topic, account_id),
+        request_id=fresh_name(),
         requested_by=wish.requested_by,
         requested_at=now,
         action=HaltAction.HALT,
@@ -68,7 +68,7 @@ def ask_resume(settings: Settings, halt: TradingHalt, reason: str, by: str) -> T
 
     request = TradingHaltRequest(
         account_id=halt.account_id,
-        request_id=fresh_name(settings, TradingHaltRequest.topic, halt.account_id),
+        request_id=fresh_name(),
         requested_by=by,
         requested_at=clock_of(settings)(),
         action=HaltAction.RESUME,

@@ -91,7 +91,7 @@ def set_(
     settings = settings_of_kafka()
     request = OrderLimitsRequest(
         account_id=said.account_id,
-        request_id=fresh_name(settings, OrderLimitsRequest.topic, said.account_id),
+        request_id=fresh_name(),
         requested_by=by,
         requested_at=clock_of(settings)(),
         limits=said.limits,

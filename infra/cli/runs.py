@@ -11,10 +11,12 @@ import typer
 from infra.cli.tables import Json, instant, migrated, print_json, print_table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from infra.postgres.connection import Connection
 
 EXIT_STUCK = 1
-COLUMNS = ("run", "account", "as_of", "stage", "started", "reduced", "ended", "last_progress")
+COLUMNS = ("run", "account", "as_of", "stage", "started", "reduced", "ended", "progress")
 
 
 def runs(
@@ -29,7 +31,8 @@ def runs(
 
     Stages in order: REQUESTED (signals are waited for), FORMED, CLEARING and CLEARED (older orders are taken back, the
     account is read), ACCEPTED (crosses and reducing orders), REDUCED (increasing orders), FINISHED. SUPERSEDED,
-    ABANDONED and QUORUM_MISSED are ends, too. Times are those of the records. Exit code 1 when a run is stuck.
+    ABANDONED and QUORUM_MISSED are ends, too. Times are those of the records; those after the start, and of the last
+    progress, are counted from it. Exit code 1 when a run is stuck.
     """
     from infra.clock import system_clock
     from infra.postgres.runs import run_standings
@@ -55,8 +58,17 @@ def runs(
 
 def _row(run: dict[str, Any]) -> list[str]:
     stage = f"{run['stage']}, stuck" if run["is_stuck"] else run["stage"]
-    times = (run[name] for name in ("started_at", "reduced_at", "ended_at", "progress_at"))
-    return [str(run["run_id"]), run["account_id"], instant(run["as_of"]), stage, *map(instant, times)]
+    started = run["started_at"]
+    later = (_after(started, run[name]) for name in ("reduced_at", "ended_at", "progress_at"))
+    return [str(run["run_id"])[:8], run["account_id"], instant(run["as_of"]), stage, instant(started), *later]
+
+
+def _after(started: datetime | None, at: datetime | None) -> str:
+    """Return how long after the start something was; '-' where it was not yet."""
+    if started is None or at is None:
+        return "-"
+    seconds = (at - started).total_seconds()
+    return f"+{seconds:.1f} s" if seconds < 100 else f"+{seconds / 60:.0f} min"
 
 
 def _why(connection: Connection, run: dict[str, Any]) -> str:

@@ -119,9 +119,9 @@ def _show_at_broker(result: "StormResult", loop: "LoopResult", weather: "Weather
     verdict = result.verdict
     print(f"{verdict.identical}/{verdict.decisions} decisions identical, {len(verdict.damages)} damages")
     compared = [
-        ["tradetape", *map(str, (result.orders, result.doubled, 0, result.posts))],
-        ["plain alpaca-py loop", *map(str, (loop.wanted, loop.doubled, loop.missing, "-"))],
+        ["tradetape", *map(str, (result.wanted, result.orders, result.doubled, result.missing))],
+        ["plain alpaca-py loop", *map(str, (loop.wanted, loop.at_broker, loop.doubled, loop.missing))],
     ]
-    numbers = ("orders", "doubled", "missing", "POSTs")
+    numbers = ("wanted", "at the broker", "doubled", "missing")
     print_table(("the same weather", *numbers), compared, numbers=numbers)
     print("everything holds" if result.holds else "something does not hold")

@@ -27,7 +27,12 @@ Partition = Annotated[list[int] | None, typer.Option("-p", "--partition", help="
 Count = Annotated[int | None, typer.Option("-c", "--count", min=1, help="End after so many records.")]
 Exit = Annotated[bool, typer.Option("-e", "--exit", help="End at the end; begins at the beginning unless told.")]
 Format = Annotated[
-    str | None, typer.Option("-f", "--format", help="kcat's: %s payload %k key %t %p %o place %T time %h headers, \\n.")
+    str | None,
+    typer.Option(
+        "-f",
+        "--format",
+        help="kcat's: %s payload %k key %t %p %o place %T time %h headers, \\n; %{order.symbol} a field of it.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("-J", "--json", help="A JSON object per record, also when piped.")]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from topics.describe import Description, Field
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, add_completion=False)
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[2] / "topics" / "README.md"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON with stable keys.")]
 Replicas = Annotated[int, typer.Option(help="Replicas of every topic; 3 on a cluster of three brokers.", min=1)]
@@ -132,9 +132,9 @@ def docs(
 
 @app.command()
 def table(
-    write: Annotated[bool, typer.Option("--write", help="Put it between the markers of README.md.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Put it between the markers of topics/README.md.")] = False,
 ) -> None:
-    """Print the README's table of topics."""
+    """Print the table of topics."""
     if not write:
         print(markdown())
         return
@@ -143,10 +143,10 @@ def table(
     except (OSError, ValueError) as error:
         raise TapeError(
             f"the table was not written: {error}",
-            where=README.name,
+            where=f"{README.parent.name}/{README.name}",
             next_command=f"put {BEGIN} and its end marker where the table belongs",
         ) from error
-    print(f"{README.name}: {len(TOPICS)} topics")
+    print(f"{README.parent.name}/{README.name}: {len(TOPICS)} topics")
 
 
 def _print_description(said: Description) -> None:

@@ -31,7 +31,7 @@ def trace(
         str,
         typer.Argument(
             metavar="CORRELATION_ID|CLIENT_ORDER_ID|EXEC_ID|PLAN_ID|EVENT_ID",
-            help="Any name of the run, its first digits, or of something in it; EXEC_ID: our fill id or the broker's execution id.",
+            help="The run's first digits, or any name of it or of what is in it; EXEC_ID: our fill id or the broker's.",
         ),
     ],
     symbol: Annotated[str | None, typer.Option(help="Only what concerns this symbol.")] = None,

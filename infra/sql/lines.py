@@ -11,7 +11,8 @@ from topics.wire import Incoming, header_or_none
 
 Line = Callable[[Incoming], str]
 
-_TOKEN = re.compile(r"%(.)|\\x([0-9a-fA-F]{2})|\\(.)|([^%\\]+)", re.DOTALL)
+_TOKEN = re.compile(r"%\{([^{}]+)\}|%(.)|\\x([0-9a-fA-F]{2})|\\(.)|([^%\\]+)", re.DOTALL)
+_DECIMAL = re.compile(r"-?\d+\.\d+")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "0": "\0"}
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _TIMESTAMP_MS_MAX = 253_402_300_799_999  # the last millisecond of the year 9999, where Python's calendar ends
@@ -50,7 +51,10 @@ def as_json(rows: Rows) -> Line:
 
 
 def formatted(rows: Rows, pattern: str) -> Line:
-    """Return lines in kcat's -f language: %s %S %k %K %T %h %t %p %o %%, backslash escapes; raises TapeError."""
+    """Return lines in kcat's -f language: %s %S %k %K %T %h %t %p %o %%, backslash escapes; raises TapeError.
+
+    Beyond kcat, %{order.symbol} is a field of the payload: nothing where it is null, or the payload cannot be read.
+    """
     parts = [_part(rows, match) for match in _TOKEN.finditer(pattern)]
     if sum(len(match[0]) for match in _TOKEN.finditer(pattern)) != len(pattern):
         raise TapeError(f"the format ends in the middle of a code: {pattern}", next_command=_FORMATS)
@@ -58,7 +62,9 @@ def formatted(rows: Rows, pattern: str) -> Line:
 
 
 def _part(rows: Rows, match: "re.Match[str]") -> Line:
-    code, hexadecimal, escape, literal = match.groups()
+    path, code, hexadecimal, escape, literal = match.groups()
+    if path is not None:
+        return _field(rows, path)
     if code is not None:
         return _code(rows, code)
     if hexadecimal is not None:
@@ -86,7 +92,34 @@ def _code(rows: Rows, code: str) -> Line:
     return codes[code]
 
 
-_FORMATS = r"%s payload, %S its length, %k key, %K its length, %T timestamp, %h headers, %t %p %o place, \n \t \x00"
+_FORMATS = (
+    r"%s payload, %{name} or %{order.symbol} a field of it, %S its length, %k key, %K its length, %T timestamp, "
+    r"%h headers, %t %p %o place, \n \t \x00"
+)
+
+
+def _field(rows: Rows, path: str) -> Line:
+    """Return a field of the payload; raises TapeError, with the first record that can be read, where there is none."""
+    names = path.split(".")
+
+    def line(record: Incoming) -> str:
+        value = json.loads(rows.fields(record)[0], parse_int=str)
+        for name in names:
+            if value is None:
+                break
+            if not isinstance(value, dict) or name not in value:
+                raise TapeError(f"%{{{path}}}: {rows.table.topic} has no field {name}", next_command=_FORMATS)
+            value = value[name]
+        return "" if value is None else _said(value)
+
+    return line
+
+
+def _said(value: object) -> str:
+    """Return a value as it stands in the payload, a number without the zeros that its scale adds."""
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return value.rstrip("0").rstrip(".") if _DECIMAL.fullmatch(value) else value
 
 
 def _payload(rows: Rows, record: Incoming) -> str:

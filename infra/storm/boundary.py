@@ -7,6 +7,7 @@ for, one last run puts the books beside the broker, and everything is verified.
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from infra.demo.limits import set_limits
 from infra.demo.stack import DemoStack
 from infra.embedded.progress import OnProgress, Progress
 from infra.errors import TapeError
+from infra.kafka.log import read_all
 from infra.kafka.publish import Publisher
 from infra.replay.scope import Scope
 from infra.replay.sharing import cores
@@ -34,7 +36,9 @@ from infra.storm.weather import Weather, silent_streams
 from infra.verify.service import Found, at_broker, claims, found, verified
 from infra.worker import deciding
 from schemas.identity import derived, run_id
+from schemas.order import IntentAction, OrderIntent
 from schemas.run import Mode, Parameter, RunRequest, StrategyTerms
+from topics.codec import decode
 
 FIRST_DAY = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 CASH = Decimal(100_000_000)
@@ -66,11 +70,17 @@ class StormWishes:
 
 @dataclass(frozen=True)
 class StormResult:
-    """What was done to it, and whether everything held."""
+    """What was done to it, and whether everything held.
 
+    `wanted` are the intents of broker orders, one per leg and step of a plan line; `doubled` those with several orders
+    at the broker, `missing` those without one: refused, expired or rejected, each with its reason on the log.
+    """
+
+    wanted: int
     orders: int
     posts: int
     doubled: int
+    missing: int
     runs: Mapping[str, int]
     kills: int
     struck: Mapping[FaultKind, int]
@@ -87,7 +97,9 @@ class StormResult:
         """Return it for a script."""
         return {
             "holds": self.holds,
+            "wanted": self.wanted,
             "orders": self.orders,
+            "missing": self.missing,
             "posts": self.posts,
             "doubled": self.doubled,
             "runs": dict(self.runs),
@@ -246,12 +258,15 @@ class BoundaryStorm:
         verified(servers, checked)
         self._seconds["judging"] = seconds() - started
         received = self._control.orders()
-        taken = [each for each in received if each.order is not None]
-        names = [each.client_order_id for each in taken]
+        taken = [each.client_order_id for each in received if each.order is not None]
+        intents = _intents(servers)
+        sent = Counter(intents.get(name, name) for name in taken)
         return StormResult(
+            wanted=len(set(intents.values())),
             orders=len(taken),
             posts=sum(each.posts for each in received),
-            doubled=len(names) - len(set(names)),
+            doubled=sum(1 for count in sent.values() if count > 1),
+            missing=len(set(intents.values()) - set(sent)),
             runs=self._ended,
             kills=kills,
             struck=struck,
@@ -265,6 +280,17 @@ class BoundaryStorm:
 
     def _sent(self) -> int:
         return sum(1 for each in self._control.orders() if each.order is not None)
+
+
+def _intents(bootstrap_servers: str) -> dict[str, tuple[object, ...]]:
+    """Return what each broker order was asked for, by its name: plan, book, symbol, leg and step."""
+    found: dict[str, tuple[object, ...]] = {}
+    for incoming in read_all(bootstrap_servers, [OrderIntent.topic]):
+        record = decode(incoming).record
+        if isinstance(record, OrderIntent) and record.action is IntentAction.SUBMIT:
+            terms = record.order
+            found[record.client_order_id] = (terms.plan_id, terms.book, terms.symbol, terms.leg, terms.step)
+    return found
 
 
 def _strategy(name: str, symbols: list[str], turn: int) -> StrategyTerms:

@@ -7,7 +7,7 @@ from uuid import UUID
 from infra.replay.seen import Seen
 from infra.verify.claim import Claim, is_settled
 from schemas.ledger import CASH, STREET, LedgerEntry
-from schemas.order import Fill
+from schemas.order import Fill, Side, Venue
 from schemas.record import Record
 from topics.wire import Partition
 
@@ -57,10 +57,11 @@ class EveryFillBookedOnce(Claim):
 
 
 def _moved(fill: Fill) -> tuple[Decimal, Decimal]:
-    """Return shares and dollars that came into the account, both unsigned; nothing does by a cross."""
-    if fill.order.venue != "BROKER":
+    """Return shares and dollars that came into the account, both signed; nothing does by a cross."""
+    if fill.order.venue is not Venue.BROKER:
         return ZERO, ZERO
-    return fill.last_qty, fill.last_qty * fill.last_px
+    shares = fill.last_qty if fill.order.side is Side.BUY else -fill.last_qty
+    return shares, -shares * fill.last_px
 
 
 def _booked(entry: LedgerEntry, symbol: str) -> tuple[Decimal, Decimal]:
@@ -68,7 +69,7 @@ def _booked(entry: LedgerEntry, symbol: str) -> tuple[Decimal, Decimal]:
     for posting in entry.postings:
         if posting.owner != STREET:
             sums[posting.commodity] = sums.get(posting.commodity, ZERO) + posting.amount
-    return abs(sums[symbol]), abs(sums[CASH])
+    return sums[symbol], sums[CASH]
 
 
 class EveryEntryBalances(Claim):

@@ -46,21 +46,31 @@ class BesideBroker(Claim):
 
 
 class OneBrokerOrderPerIntent(BesideBroker):
-    """The broker has at most one order of each name, and each of ours was sent by us."""
+    """The broker has at most one order of each name, each that the log has confirmed, and none that it never sent."""
 
     name = "I3 one broker order per intent"
-    says = "the broker has one order per client order id, and every confirmed order of the log is there"
+    says = "the broker has one order per client order id, every confirmed order of the log, and none it did not send"
     of = (OrderEvent,)
 
     def __init__(self, broker: AtBroker) -> None:
         super().__init__(broker)
         self._ids = ids_by_name(broker.orders)
         self._confirmed: dict[str, tuple[str, Seen]] = {}
+        self._kept: dict[str, Seen] = {}
+        self._sent: set[str] = set()
 
     def add(self, record: Record, seen: Seen) -> None:
-        """Note the broker's id of an order, once it is known."""
-        if isinstance(record, OrderEvent) and self._is_of(record.account_id) and record.broker_order_id is not None:
-            self._confirmed[record.client_order_id] = (record.broker_order_id, seen)
+        """Note the broker's id of an order, once it is known, and whether it was ever sent."""
+        if not isinstance(record, OrderEvent) or not self._is_of(record.account_id):
+            return
+        name = record.client_order_id
+        if record.broker_order_id is not None:
+            self._confirmed[name] = (record.broker_order_id, seen)
+        if record.exec_type is ExecType.SUBMITTING:
+            self._sent.add(name)
+            self._kept.pop(name, None)
+        elif name not in self._sent and name in self._ids:
+            self._kept[name] = seen
 
     def finish(self, settled: Mapping[Partition, int]) -> None:  # noqa: ARG002 - what is confirmed stays
         """Compare names and ids."""
@@ -72,6 +82,9 @@ class OneBrokerOrderPerIntent(BesideBroker):
             if self._ids.get(name) != {broker_order_id}:
                 at = ", ".join(sorted(self._ids.get(name, ()))) or "nothing"
                 self.broken(f"order {name}: the log says {broker_order_id}, the broker has {at}", seen.record.place)
+        for name, seen in self._kept.items():
+            at = ", ".join(sorted(self._ids[name]))
+            self.broken(f"order {name} was never sent, the broker has {at}", seen.record.place)
 
 
 class SameExecutions(BesideBroker):

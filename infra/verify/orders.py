@@ -6,9 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from agents.broker.unknown import LONGEST_WAIT_S
 from infra.replay.seen import Seen
 from infra.verify.claim import Claim, is_settled
-from schemas.gate import HaltScope, HaltStatus, OrderLimits, TradingHalt
+from schemas.gate import HaltCause, HaltScope, HaltStatus, OrderLimits, TradingHalt
+from schemas.identity import derived
 from schemas.order import (
     TERMINAL,
     ExecType,
@@ -16,7 +18,7 @@ from schemas.order import (
     OrderEvent,
     OrderIntent,
     OrdStatus,
-    Phase,
+    Side,
     Venue,
 )
 from schemas.plan import Plan
@@ -171,13 +173,17 @@ class NothingSentWhileHalted(Claim):
 
 
 def _stops(halt: TradingHalt, sent: OrderEvent) -> bool:
-    """Say whether a halt covers an order that was sent; one that has run out by then does not."""
+    """Say whether a halt covers an order that was sent; one that has run out by then does not.
+
+    An order that is sent again does not say when: whether a halt with an end was over by then is left open. It goes
+    under no halt that was not, whatever else that lets pass.
+    """
     if halt.account_id != sent.account_id:
         return False
-    at = None if sent.check is None else sent.check.read_at
+    at = None if sent.check is None or sent.attempt > 1 else sent.check.read_at
     if halt.until is not None and (at is None or at >= halt.until):
         return False
-    if halt.is_reducing_allowed and sent.order.phase is Phase.REDUCING:
+    if halt.is_reducing_allowed and sent.attempt <= 1 and _is_reducing(sent):
         return False
     match halt.scope:
         case HaltScope.ACCOUNT:
@@ -188,8 +194,19 @@ def _stops(halt: TradingHalt, sent: OrderEvent) -> bool:
             return halt.name in {each.strategy_id for each in sent.order.contributions}
 
 
+def _is_reducing(sent: OrderEvent) -> bool:
+    """Say whether an order alone brings the position that the gate saw nearer to zero and not past it."""
+    if sent.check is None:
+        return False
+    position, quantity = sent.check.position, sent.order.order_qty
+    return position + quantity <= 0 if sent.order.side is Side.BUY else position - quantity >= 0
+
+
 class NoUnknownLeft(Claim):
-    """No order stays UNKNOWN beyond the account's bound without its symbol being halted."""
+    """No order stays UNKNOWN beyond the account's bound without its symbol being halted for its sake.
+
+    Its age begins with its check, as at the gate, which sees it whenever the order is read: once a minute at least.
+    """
 
     name = "I14 no UNKNOWN left"
     says = "no order has been UNKNOWN for longer than the account's bound without a halt of its symbol"
@@ -199,7 +216,8 @@ class NoUnknownLeft(Claim):
         super().__init__()
         self._bounds: dict[str, int] = {}
         self._unknown: dict[tuple[str, str], tuple[OrderEvent, Seen]] = {}
-        self._halted: set[tuple[str, str]] = set()
+        self._let_pass: dict[tuple[str, str], datetime] = {}
+        self._halts: set[UUID] = set()
         self._now: datetime | None = None
 
     def add(self, record: Record, seen: Seen) -> None:
@@ -209,8 +227,8 @@ class NoUnknownLeft(Claim):
         match record:
             case OrderLimits():
                 self._bounds[record.account_id] = record.limits.unknown_age_max_s
-            case TradingHalt(scope=HaltScope.SYMBOL, status=HaltStatus.IN_FORCE):
-                self._halted.add((record.account_id, record.name))
+            case TradingHalt(status=HaltStatus.IN_FORCE):
+                self._halts.add(record.halt_id)
             case OrderEvent():
                 self._follow(record, seen)
             case _:
@@ -220,18 +238,27 @@ class NoUnknownLeft(Claim):
         """Name the orders that nobody has settled."""
         for (account_id, name), (event, seen) in self._unknown.items():
             bound = self._bounds.get(account_id)
-            age = (self._now - seen.event.envelope.occurred_at).total_seconds() if self._now else 0
-            is_old = is_settled(seen, settled) and bound is not None and age > bound
-            if is_old and (account_id, event.order.symbol) not in self._halted:
+            since = self._let_pass.get((account_id, name), seen.event.envelope.occurred_at)
+            age = (self._now - since).total_seconds() if self._now else 0
+            is_old = is_settled(seen, settled) and bound is not None and age > bound + LONGEST_WAIT_S
+            if is_old and not self._is_halted_for(account_id, event.client_order_id):
                 self.broken(f"order {name} has been UNKNOWN for {age:.0f} s, the bound is {bound} s", seen.record.place)
+
+    def _is_halted_for(self, account_id: str, name: str) -> bool:
+        causes = (HaltCause.UNKNOWN_TOO_OLD, HaltCause.CONTRADICTION)
+        return any(derived("halt", account_id, cause, name) in self._halts for cause in causes)
 
     def _follow(self, event: OrderEvent, seen: Seen) -> None:
         key = (event.account_id, event.client_order_id)
+        if event.check is not None and event.attempt == 1:
+            self._let_pass[key] = event.check.read_at
         if event.ord_status is OrdStatus.UNKNOWN:
             self.checked += key not in self._unknown
             self._unknown.setdefault(key, (event, seen))
         else:
             self._unknown.pop(key, None)
+        if event.ord_status in TERMINAL:
+            self._let_pass.pop(key, None)
 
 
 CLAIMS = (OneOrderPerIntent, NotMoreThanPlanned, QuantitiesAddUp, NothingSentWhileHalted, NoUnknownLeft)

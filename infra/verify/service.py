@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from agents.broker.ports import Brokerage, Reply
+from agents.broker.reading import positions_of
 from infra.errors import TapeError
 from infra.kafka.log import partitions_of, read
 from infra.replay.seen import Seen
@@ -86,21 +87,24 @@ def _shown(records: Iterable[Incoming], topic: Topic, checked: Sequence[Claim]) 
 def at_broker(account_id: str, brokerage: Brokerage) -> AtBroker:
     """Ask the broker for everything about one account; raises TapeError naming what cannot be read."""
     account = _read(brokerage.account(), "account")
-    positions = _read(brokerage.positions(), "positions")
     return AtBroker(
         account_id=account_id,
         orders=_read(brokerage.orders("all", None), "orders"),
         fills=_read(brokerage.fill_activities(None), "executions"),
-        positions={str(row["symbol"]): Decimal(row["qty"]) for row in positions},
+        positions={each.symbol: each.quantity for each in positions_of(_said(brokerage.positions(), "positions"))},
         cash=Decimal(account["cash"]),
     )
 
 
 def _read(reply: Reply, what: str) -> Any:
+    return json.loads(_said(reply, what), parse_float=Decimal)
+
+
+def _said(reply: Reply, what: str) -> str:
     if reply.http_status != 200:
         said = reply.error or f"HTTP {reply.http_status} {reply.body}"
         raise TapeError(f"the broker's {what} cannot be read: {said}", next_command="tape verify --log-only")
-    return json.loads(reply.body, parse_float=Decimal)
+    return reply.body
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ import json
 import queue
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from agents.broker.agent import AGENT
-from agents.broker.performer import WAITS_MAX, BrokerPerformer
+from agents.broker.performer import CHECK_AGE_MAX, WAITS_MAX, BrokerPerformer
 from agents.broker.ports import NewOrder, Reply
 from agents.decider import Message
 from agents.declaration import Fact
@@ -64,8 +64,10 @@ class Desk:
         )
 
     def begins(self, published: Sequence[Fact] = ()) -> None:
-        """Take the account over, and wait for the poll that follows the confirmation of the stream."""
+        """Take the account over a second ago, and wait for the poll that follows the confirmation of the stream."""
+        self.clock.at -= timedelta(seconds=1)
         self.performer.take_over(0, [(each.envelope, each.record) for each in published], self.unasked.put)
+        self.clock.at += timedelta(seconds=1)
         assert self.performer._watches[ACCOUNT].missing() == ""
 
     def perform(self, record: Record, label: str = "cause") -> list[Any]:
@@ -74,10 +76,13 @@ class Desk:
 
     def facts(self, record: Record, label: str = "cause") -> Sequence[Fact]:
         """Let the performer act and return the facts it reports, as they come back from the log."""
-        message = Message(record, derived("event", label), derived("run", "somebody's"), AS_OF)
-        found = self.performer.perform(message)
+        found = self.performer.perform(self.message(record, label))
         assert [through_the_wire(fact.record) for fact in found] == [fact.record for fact in found]
         return found
+
+    def message(self, record: Record, label: str, occurred_at: datetime = AS_OF) -> Message:
+        """Return a message; usually of after the performer took over, so that nobody can have performed it before."""
+        return Message(record, derived("event", label), derived("run", "somebody's"), occurred_at)
 
     def heard(self, count: int) -> list[Any]:
         """Return the next records published unasked; waits for them."""
@@ -226,6 +231,31 @@ def test_a_refusal_of_an_order_that_may_exist_is_silence(desk: Desk, trouble: Re
 
     assert kinds([report]) == [("SILENCE", "SUBMIT", None)]
     assert "insufficient buying power" in report.error
+
+
+@pytest.mark.parametrize("trouble", ["halted", "rate limited"])
+def test_an_order_that_a_process_before_may_have_sent_is_not_said_to_be_unsent(desk: Desk, trouble: str) -> None:
+    desk.halt = "enough" if trouble == "halted" else None
+    desk.brokerage.trouble("submit", Reply(429, "", None))
+    before = desk.message(SUBMITTING, "cause", AS_OF - timedelta(seconds=1))
+    (report,) = (fact.record for fact in desk.performer.perform(before))
+    assert kinds([report]) == [("SILENCE", "SUBMIT", None)]
+    assert "whether a process before this one has sent it is not known" in report.error
+
+
+def test_an_order_that_a_process_before_has_sent_is_read(desk: Desk) -> None:
+    resting(desk)
+    desk.perform(SUBMITTING)
+    desk.halt = "enough"
+    before = desk.message(SUBMITTING, "cause", AS_OF - timedelta(seconds=1))
+    assert kinds([fact.record for fact in desk.performer.perform(before)])[-1] == ("READ", "ORDER", 200)
+
+
+def test_an_order_let_pass_on_a_reading_of_long_ago_is_kept_back(desk: Desk) -> None:
+    check = CHECK.model_copy(update={"read_at": AS_OF - CHECK_AGE_MAX - timedelta(seconds=1)})
+    (report,) = desk.perform(SUBMITTING.model_copy(update={"check": check}))
+    assert report.error.startswith("NOT_SENT CHECK_OLD read at ")
+    assert desk.brokerage.posts == []
 
 
 def test_an_order_that_no_request_was_free_for_waits_and_that_is_no_try(

@@ -93,21 +93,20 @@ def test_an_order_whose_connection_is_hung_up_on_is_sent_once(broker: ScriptedBr
     assert broker.requests() == ["POST /v2/orders"]
 
 
-def test_after_a_refusal_the_next_order_waits_for_the_reset(
+def test_after_a_refusal_the_next_cancel_waits_for_the_reset(
     broker: ScriptedBroker, connect: Connect, time: Time
 ) -> None:
-    broker.answer("POST /v2/orders", Scripted(429, TOO_MANY, said(0, reset_in_s=7)), Scripted(200))
+    broker.answer("POST /v2/orders", Scripted(429, TOO_MANY, said(0, reset_in_s=7)))
+    broker.answer("DELETE /v2/orders/1", Scripted(204))
     brokerage = connect()
 
-    refused, taken = brokerage.submit(ORDER), brokerage.submit(ORDER)
+    refused, taken = brokerage.submit(ORDER), brokerage.cancel("1")
 
-    assert (refused.http_status, taken.http_status) == (429, 200)
+    assert (refused.http_status, taken.http_status) == (429, 204)
     assert time.pauses == [7]
 
 
-def test_an_order_that_would_wait_too_long_is_not_sent_and_says_so(
-    broker: ScriptedBroker, connect: Connect, time: Time
-) -> None:
+def test_an_order_is_sent_now_or_not_at_all_and_says_so(broker: ScriptedBroker, connect: Connect, time: Time) -> None:
     broker.answer("POST /v2/orders", Scripted(429, TOO_MANY, said(0, reset_in_s=11)), Scripted(200))
     brokerage = connect()
 

@@ -7,7 +7,7 @@ import pytest
 
 from agents.broker.ports import Reply
 from infra.alpaca.connect import alpaca_settings, connected, locks_folder
-from infra.alpaca.safeguards import Account, check_account, check_environment, identified
+from infra.alpaca.safeguards import Account, check_account, check_environment, identified, lock_name_of
 from infra.errors import TapeError
 from infra.settings import PREFIX, Settings
 from infra.simulator.client import SimulatorControl
@@ -123,6 +123,9 @@ ADDRESS_ROWS: list[tuple[bool, str, str | None, str | None, str | None, str | No
     (False, "SIM", SIMULATOR, PAPER_STREAM, SIMULATOR, "trade updates or quotes would come from Alpaca"),
     (False, "SIM", SIMULATOR, SIMULATOR_STREAM, None, "trade updates or quotes would come from Alpaca"),
     (False, "PK1", None, SIMULATOR_STREAM, None, "trade updates would come from 127.0.0.1:8090"),
+    (False, "PK1", None, None, SIMULATOR, "and quotes would come from 127.0.0.1:8090"),
+    (True, "AK1", LIVE, LIVE_STREAM, SIMULATOR, "orders would go to api.alpaca.markets, and quotes would come from"),
+    (True, "AK1", None, None, "https://data.alpaca.markets", None),
     (False, "SIM", "https://api.alpaca.markets.example", SIMULATOR_STREAM, SIMULATOR, None),
 ]
 
@@ -189,6 +192,20 @@ class Slow(FakeBrokerage):
     def __init__(self, *first: Reply) -> None:
         super().__init__()
         self.trouble("account", *first, Reply(200, f'{{"account_number":"{NUMBER}","id":"x"}}', None))
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        (None, "paper-api.alpaca.markets"),
+        (PAPER, "paper-api.alpaca.markets"),
+        ("HTTPS://PAPER-API.Alpaca.Markets.:443/", "paper-api.alpaca.markets"),
+        ("http://127.0.0.1:8090", "127.0.0.1:8090"),
+        ("http://simulator:80", "simulator"),
+    ],
+)
+def test_the_locks_of_an_account_have_one_name_however_its_address_is_spelled(url: str | None, host: str) -> None:
+    assert lock_name_of(settings(brokerage_url=url), Account(NUMBER, "id")) == f"{host} {NUMBER}"
 
 
 def test_a_broker_that_does_not_answer_is_waited_for() -> None:

@@ -101,7 +101,7 @@ def test_a_run_that_went_through_says_when_its_reducing_and_its_increasing_order
     result = day.shows(60)
 
     assert result.exit_code == 0
-    assert "FINISHED  2026-11-20 09:30:00Z  2026-11-20 09:34:00Z  2026-11-20 09:36:00Z" in result.stdout
+    assert "FINISHED  2026-11-20 09:30:00Z  +4 min   +6 min  +6 min" in result.stdout
     (found,) = day.found(60)
     assert (found["stage"], found["is_stuck"], found["orders"]) == ("FINISHED", False, [])
 

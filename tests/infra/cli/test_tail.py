@@ -62,6 +62,15 @@ def test_the_format_is_kcats(bus: Bus) -> None:
     assert json.loads(payload)["account_id"] == "a1"
 
 
+def test_a_format_shows_fields_of_the_payload_by_name(bus: Bus) -> None:
+    example_of = json.loads(shown(bus, TOPIC, "-e", "-c", "1", "-p", "1", "-f", r"%s\n")[0])
+    lines = shown(bus, TOPIC, "-e", "-p", "1", "-f", r"%o %{account_id} %{content.terms.rules.sync_rule}\n")
+    rule = example_of["content"]["terms"]["rules"]["sync_rule"]
+    assert lines == [f"{offset} a{1 + 3 * offset} {rule}" for offset in range(3)]
+    poison = shown(bus, TOPIC, "-e", "-p", "0", "-f", r"%k:%{account_id}\n")
+    assert poison[-1] == "poison:"
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -99,6 +108,7 @@ def test_an_sql_condition_chooses_the_records(bus: Bus) -> None:
         ([TOPIC, "-o", "middle"], 1, "middle"),
         ([TOPIC, "-o", "@noon"], 1, "noon"),
         ([TOPIC, "-f", "%z"], 1, "%z"),
+        ([TOPIC, "-e", "-f", "%{content.symbol}"], 1, "portfolios.v1 has no field symbol"),
         ([TOPIC, "-p", "7"], 1, "partitions 0, 1, 2"),
         ([TOPIC, "-J", "-f", "%s"], 2, "-J"),
     ],

@@ -1,5 +1,6 @@
 """Every claim holds of a log in which nothing is wrong, and names exactly what is."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -10,9 +11,10 @@ import pytest
 from infra.verify import books, broker, identity, orders, wishes
 from infra.verify.broker import AtBroker
 from infra.verify.claim import Claim
+from infra.verify.service import at_broker as verified_at_broker
 from infra.verify.service import claims, finish, show
 from schemas.execution import Execution, ExecutionStatus, LineOutcome
-from schemas.gate import HaltScope, HaltStatus, OrderLimits, TradingHalt
+from schemas.gate import HaltCause, HaltScope, HaltStatus, OrderLimits, TradingHalt
 from schemas.identity import derived
 from schemas.ledger import CASH, STREET, BooksContent, EntryKind, LedgerEntry, Posting
 from schemas.order import (
@@ -26,11 +28,13 @@ from schemas.order import (
     Phase,
     PreTradeCheck,
     Refusal,
+    Side,
     Venue,
 )
 from schemas.plan import Plan, PlanLine
 from schemas.record import Record
 from schemas.signal import Signal, SignalReceipt
+from tests.agents.broker.fake import FakeBrokerage, reply
 from tests.infra.postgres.stories import NOON, Log, blank
 from tests.made import gate_limits, portfolio_content, run_terms, snapshot_content
 
@@ -55,6 +59,15 @@ def event(exec_type: ExecType, status: OrdStatus, **said: Any) -> OrderEvent:
 
 
 SUBMITTING = event(ExecType.SUBMITTING, OrdStatus.PENDING_NEW)
+
+
+def seen_at(position: str, attempt: int = 1, phase: Phase = Phase.INCREASING) -> OrderEvent:
+    """Return that an order to buy 10 is sent, which the gate let pass at a position."""
+    check = blank(PreTradeCheck, read_at=NOON, position=Decimal(position))
+    order = terms(side=Side.BUY, phase=phase)
+    return SUBMITTING.model_copy(update={"attempt": attempt, "check": check, "order": order})
+
+
 TRADE = event(
     ExecType.TRADE,
     OrdStatus.FILLED,
@@ -215,7 +228,16 @@ BROKEN: dict[str, tuple[type[Claim], list[Record], str]] = {
             blank(OrderLimits, account_id=ACCOUNT, limits=gate_limits(unknown_age_max_s=60)),
             event(ExecType.UNKNOWN, OrdStatus.UNKNOWN),
         ],
-        f"order {NAME} has been UNKNOWN for 61 s, the bound is 60 s",
+        f"order {NAME} has been UNKNOWN for 121 s, the bound is 60 s",
+    ),
+    "an order UNKNOWN for too long, and its symbol halted for another reason": (
+        orders.NoUnknownLeft,
+        [
+            blank(OrderLimits, account_id=ACCOUNT, limits=gate_limits(unknown_age_max_s=60)),
+            event(ExecType.UNKNOWN, OrdStatus.UNKNOWN),
+            halt(),
+        ],
+        f"order {NAME} has been UNKNOWN for 121 s, the bound is 60 s",
     ),
     "a fill that is not booked": (books.EveryFillBookedOnce, [fill()], f"fill {FILL} of order {NAME} is not booked"),
     "a fill booked twice": (books.EveryFillBookedOnce, [fill(), entry(), entry()], f"fill {FILL} was booked twice"),
@@ -223,7 +245,12 @@ BROKEN: dict[str, tuple[type[Claim], list[Record], str]] = {
     "a fill booked at another price": (
         books.EveryFillBookedOnce,
         [fill(), entry(dollars="-201")],
-        "booked are 10.000000000000000 shares and 201.000000000000000 dollars",
+        "booked are 10.000000000000000 shares and -201.000000000000000 dollars",
+    ),
+    "a fill booked on the other side": (
+        books.EveryFillBookedOnce,
+        [fill(), entry("-10", "200")],
+        "booked are -10.000000000000000 shares and 200.000000000000000 dollars",
     ),
     "an entry without a fill": (books.EveryFillBookedOnce, [entry()], f"the ledger books fill {FILL}, which nobody"),
     "an entry that does not balance": (
@@ -240,7 +267,7 @@ def test_what_is_wrong_is_named(story: str) -> None:
     log = Log()
     for record in records:
         log.say(record)
-    log.say(halt(HaltStatus.ENDED, halt_id=derived("verify", "later"), name="MSFT"), at=NOON + timedelta(seconds=61))
+    log.say(halt(HaltStatus.ENDED, halt_id=derived("verify", "later"), name="MSFT"), at=NOON + timedelta(seconds=121))
     checked = claim()
 
     shown([checked], log)
@@ -258,11 +285,12 @@ def test_what_is_wrong_is_named(story: str) -> None:
         ([halt(name="MSFT"), SUBMITTING], "it is of another symbol"),
         ([halt(scope=HaltScope.STRATEGY, name="trend"), SUBMITTING], "it is of another strategy"),
         (
-            [
-                halt(is_reducing_allowed=True),
-                SUBMITTING.model_copy(update={"order": terms(phase=Phase.REDUCING)}),
-            ],
+            [halt(is_reducing_allowed=True), seen_at("-10")],
             "the order reduces",
+        ),
+        (
+            [halt(until=NOON + timedelta(hours=1)), seen_at("0", attempt=2)],
+            "it may have run out before the second attempt",
         ),
         (
             [
@@ -275,6 +303,33 @@ def test_what_is_wrong_is_named(story: str) -> None:
 )
 def test_a_halt_stops_what_is_in_its_scope_and_nothing_else(records: list[Record], why: str) -> None:
     assert found(orders.NothingSentWhileHalted(), records) == [], why
+
+
+@pytest.mark.parametrize(
+    ("order", "why"),
+    [
+        (seen_at("-9"), "it goes past zero"),
+        (seen_at("0", phase=Phase.REDUCING), "only its intent says that it reduces"),
+        (seen_at("-10", attempt=2), "a halt lets no order go again"),
+    ],
+)
+def test_what_does_not_reduce_is_stopped_by_a_halt_that_lets_reducing_orders_pass(order: OrderEvent, why: str) -> None:
+    said = found(orders.NothingSentWhileHalted(), [halt(is_reducing_allowed=True), order])
+
+    assert said == [f"order {NAME} was sent during halt {HALT}"], why
+
+
+def test_an_unknown_order_whose_symbol_was_halted_for_it_is_left_to_whoever_looks() -> None:
+    log = Log()
+    of_it = derived("halt", ACCOUNT, HaltCause.UNKNOWN_TOO_OLD, NAME)
+    log.say(blank(OrderLimits, account_id=ACCOUNT, limits=gate_limits(unknown_age_max_s=60)))
+    log.say(event(ExecType.UNKNOWN, OrdStatus.UNKNOWN))
+    log.say(halt(halt_id=of_it), at=NOON + timedelta(seconds=121))
+    checked = orders.NoUnknownLeft()
+
+    shown([checked], log)
+
+    assert list(checked.findings) == []
 
 
 def test_what_is_still_under_way_is_not_missed() -> None:
@@ -306,10 +361,27 @@ def test_one_id_with_other_bytes_is_found() -> None:
 def test_an_order_that_is_at_the_broker_twice_is_found() -> None:
     doubled = at_broker(orders=[{"id": each, "client_order_id": NAME} for each in (BROKER_ID, "other")])
 
-    assert found(broker.OneBrokerOrderPerIntent(doubled), [TRADE]) == [
+    assert found(broker.OneBrokerOrderPerIntent(doubled), [SUBMITTING, TRADE]) == [
         f"order {NAME} is at the broker 2 times: {BROKER_ID}, other",
         f"order {NAME}: the log says {BROKER_ID}, the broker has {BROKER_ID}, other",
     ]
+
+
+def test_an_order_that_was_refused_and_is_at_the_broker_is_found() -> None:
+    refused = event(ExecType.REFUSED, OrdStatus.REJECTED, refusal=Refusal.HALTED, reason="why")
+
+    assert found(broker.OneBrokerOrderPerIntent(at_broker()), [refused]) == [
+        f"order {NAME} was never sent, the broker has {BROKER_ID}"
+    ]
+    assert found(broker.OneBrokerOrderPerIntent(at_broker()), [SUBMITTING, refused]) == []
+
+
+def test_an_account_is_read_as_the_broker_agent_reads_it() -> None:
+    brokerage = FakeBrokerage(prices={"AAPL": Decimal(20)}, held={"AAPL": Decimal(10)})
+    short = json.loads(brokerage.positions().body)[0] | {"side": "short"}
+    brokerage.trouble("positions", reply([short]))
+
+    assert verified_at_broker(ACCOUNT, brokerage).positions == {"AAPL": Decimal(-10)}
 
 
 def test_an_execution_the_broker_does_not_know_or_we_do_not_know_is_found() -> None:

@@ -1,4 +1,4 @@
-"""The table of topics as the README shows it, made from the registry so that it cannot drift."""
+"""The table of topics as this folder's README shows it, made from the registry so that it cannot drift."""
 
 from topics.registry import TOPICS, Topic
 

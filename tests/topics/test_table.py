@@ -1,4 +1,4 @@
-"""The README shows the topics as they are."""
+"""The folder's README shows the topics as they are."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import topics
 from topics.registry import TOPICS
 from topics.table import BEGIN, END, markdown, spliced
 
-README = Path(topics.__file__).parents[1] / "README.md"
+README = Path(topics.__file__).parent / "README.md"
 
 
 def test_every_topic_has_one_row_that_says_what_it_is() -> None:
@@ -45,4 +45,4 @@ def test_a_document_without_the_markers_is_refused(document: str) -> None:
 def test_the_readme_shows_the_topics_as_they_are() -> None:
     said = README.read_text(encoding="utf-8")
 
-    assert said == spliced(said), "README.md shows another table than topics/registry.py: run tape topics table --write"
+    assert said == spliced(said), "topics/README.md is not as topics/registry.py: run tape topics table --write"

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.infra.demo.commands import README, tape
+from infra.embedded.endpoints import endpoints_of
+from infra.embedded.state import load_state
+from infra.kafka.log import high_watermarks, partitions_of
+from tests.infra.demo.commands import README, between, tape
+from topics.registry import TOPICS
+from topics.wire import Partition
 
 
 def last_line(done: subprocess.CompletedProcess[str]) -> Any:
@@ -83,6 +88,56 @@ def test_one_run_is_traced_from_the_request_to_the_ledger_and_replayed(demo: Don
     assert tape(demo.home, "replay", run).stdout.rstrip().endswith("decisions identical")
 
 
+def written(demo: Done) -> dict[Partition, int]:
+    """Return how far every topic of ours is written."""
+    servers = endpoints_of(load_state(demo.home)).bootstrap_servers or ""
+    return high_watermarks(servers, partitions_of(servers, [topic.name for topic in TOPICS]))
+
+
+def test_a_run_rewound_through_real_workers_is_judged_as_from_the_log_and_nothing_is_published(demo: Done) -> None:
+    run, before = demo.found["example"], written(demo)
+    judged = json.loads(tape(demo.home, "replay", run, "--json").stdout)
+    rewound = tape(demo.home, "replay", run, "--rewind", "--json")
+    found = json.loads(rewound.stdout)
+
+    assert rewound.returncode == 0, rewound.stderr
+    assert found["decisions"] == judged["decisions"]
+    assert found["decisions"]["total"] > 0
+    assert (found["silent_inputs"], found["log"]) == (judged["silent_inputs"], judged["log"])
+    assert {name: each for name, each in judged["agents"].items() if any(each.values())} == {
+        name: each for name, each in found["agents"].items() if any(each.values())
+    }
+    assert written(demo) == before
+    groups = tape(demo.home, "kafka", "groups", "--", "--list").stdout.split()
+    assert "planner" in groups
+    assert [group for group in groups if group.startswith("replay-")] == []
+
+
+def test_every_claim_holds_over_the_log(demo: Done) -> None:
+    done = tape(demo.home, "verify", "--json")
+    found = json.loads(done.stdout)
+
+    assert (done.returncode, found["holds"], found["accounts_at_broker"]) == (0, True, 0)
+    assert {each["claim"] for each in found["claims"] if each["findings"]} == set()
+    assert {"I4 not more than planned", "I5 every fill booked once"} <= {
+        each["claim"] for each in found["claims"] if each["checked"]
+    }
+    assert found["replay"]["decisions"] == demo.found["decisions"]
+
+
+def test_every_run_went_through_under_the_limits_that_were_set_and_no_halt_is_in_force(demo: Done) -> None:
+    runs = json.loads(tape(demo.home, "runs", "--json").stdout)
+    assert {each["stage"] for each in runs} == {"FINISHED"}
+    assert {each["run_id"] for each in runs} >= {demo.found["example"]}
+    assert len(runs) == 5
+
+    halts = json.loads(tape(demo.home, "halts", "--json").stdout)
+    assert (halts["halts"], halts["halt_file"], halts["orders_under_way"]) == ([], None, [])
+
+    (limits,) = json.loads(tape(demo.home, "limits", "show", "--json").stdout)
+    assert limits["limits"]["symbols_allowed"] == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
+
+
 def test_a_run_nobody_knows_is_not_found(demo: Done) -> None:
     assert tape(demo.home, "replay", "00000000-0000-0000-0000-000000000000").returncode == 2
     assert tape(demo.home, "trace", "00000000-0000-0000-0000-000000000000").returncode == 2
@@ -110,26 +165,34 @@ def _nodes(roots: list[Any]) -> Iterator[Any]:
         yield from _nodes(root["children"])
 
 
-#: Commands of the README that other tests run: the demo and its relatives here, up and down by the fixture, the rest
-#: in the tests named beside them.
+#: Commands of the README that other tests run, by what they begin with.
 ELSEWHERE = {
     "demo": "the fixture, and test_scenarios.py",
     "run": "test_scenarios.py: test_a_run_from_the_readmes_file_goes_through_on_a_kept_demo",
     "decide": "tests/infra/cli/test_decide.py",
     "test": "runs this file",
-    "storm": "test_workers_killed_at_random_leave_the_same_books_and_orders",
+    "storm": "test_workers_killed_at_random_leave_the_same_books_and_orders, and tests/infra/storm",
     "bench": "a measurement, run by hand",
     "up": "the fixture",
     "down": "tests/infra/embedded",
     "reset": "the fixture",
-    "worker": "every worker of the demo",
+    "worker": "every worker of the demo; --live in tests/infra/alpaca/test_safeguards.py",
+    "limits set": "tests/infra/cli/test_gate_commands.py",
+    "halt": "test_scenarios.py; --hard in tests/infra/alpaca/test_hard.py",
+    "resume": "as halt",
+    "simulator": "every simulator of the demo, and tests/infra/simulator/test_process.py",
 }
 
 
+def is_run_here(command: str) -> bool:
+    return not any(f"{command} ".startswith(f"{each} ") for each in ELSEWHERE)
+
+
 def readme_commands() -> list[str]:
-    """Every command of the README, in text and in blocks."""
-    named = re.findall(r"`\./tape ([^`\n]+)`", README)
-    fenced = re.findall(r"^(?:\$ )?\./tape (.+?)(?:\s+#.*)?$", README, re.MULTILINE)
+    """Every command of the README, in text and in blocks; the ten questions are test_cookbook.py's."""
+    text = README.replace(between("cookbook"), "")
+    named = re.findall(r"`\./tape ([^`\n]+)`", text)
+    fenced = re.findall(r"^(?:\$ )?\./tape (.+?)(?:\s+#.*)?$", text, re.MULTILINE)
     return sorted({*named, *fenced})
 
 
@@ -139,6 +202,10 @@ ANSWERS = {
     "env": "BOOTSTRAP_SERVERS",
     "trace": "RunRequest",
     "replay": "identical",
+    "runs": "FINISHED",
+    "verify": "hold",
+    "halts": "no halt is in force",
+    "limits": "order_notional_max",
     "why": "IBM",
     "sql": "symbol",
     "tail": "fill",
@@ -151,7 +218,7 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("command", [each for each in readme_commands() if each.split()[0] not in ELSEWHERE])
+@pytest.mark.parametrize("command", list(filter(is_run_here, readme_commands())))
 def test_every_command_of_the_readme_works(demo: Done, command: str) -> None:
     words = shlex.split(command.replace("RUN", demo.found["example"]))
     done = tape(demo.home, *words)

@@ -1,4 +1,4 @@
-"""A kept demo is the page of the README and goes on; two strategies share a symbol, netted and each with its book."""
+"""A kept demo goes on; two strategies share a symbol, netted and each with its book."""
 
 import json
 import re
@@ -22,14 +22,6 @@ parameters = { IBM = "0.5" }
 """
 
 
-def shape(page: str) -> list[str]:
-    """The page's lines without what differs from run to run: headings, table heads and the words of sums."""
-    wanted = re.compile(
-        r"^(\d\. [A-Za-z ]+|plan lines ended as|P&L of|sum of the above|the broker's account|difference)"
-    )
-    return [found.group(1).strip() for line in page.splitlines() if (found := wanted.match(line))]
-
-
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A demo that goes on running, and the page it printed."""
@@ -40,11 +32,11 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
     tape(home, "reset", "--yes")
 
 
-def test_a_kept_demo_shows_the_readmes_page(kept: tuple[Path, str]) -> None:
+def test_a_kept_demo_holds_and_says_that_it_goes_on(kept: tuple[Path, str]) -> None:
     _, page = kept
 
     assert "everything holds" in page
-    assert shape(between("demo")) == shape(page)
+    assert "services and workers are running; ./tape down ends them" in page
 
 
 def test_a_run_from_the_readmes_file_goes_through_on_a_kept_demo(kept: tuple[Path, str]) -> None:

@@ -67,6 +67,10 @@ class Settings(BaseSettings):
     )
     snapshot_every: int = Field(default=2_000, ge=0, description="Decisions between an agent's snapshots; 0: none.")
 
+    crashes_max: int = Field(
+        default=30, ge=0, description="A worker that ends more often in an hour ends all: trading halts."
+    )
+
     home: Path = Field(default_factory=default_home, description="Data folder of the embedded stack.")
     cache: Path = Field(default_factory=default_cache, description="Downloads, shared by all stacks of the user.")
     halt_file: Path = Field(

@@ -83,7 +83,9 @@ def _supervise(names: list[str], settings: "Settings", with_parent: bool) -> Non
     preload()
     if "broker" in names:  # said here, where a person reads it, and not by a worker that is started again and again
         import_module("infra.alpaca.safeguards").check_environment(settings)
-    supervisor = Supervisor(names, python_worker, home / "logs", environment, note, partial(launch, main))
+    supervisor = Supervisor(
+        names, python_worker, home / "logs", environment, note, partial(launch, main), settings.crashes_max
+    )
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: supervisor.stop())
     print(f"{len(names)} agents running, logs in {home / 'logs'}; Ctrl-C stops them", file=sys.stderr)

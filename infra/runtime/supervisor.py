@@ -84,9 +84,11 @@ class Supervisor:
         environment: Mapping[str, str],
         on_change: Callable[[Mapping[str, int]], None] = lambda _: None,
         launch: Launch | None = None,
+        crashes_max: int = CRASHES_MAX,
     ) -> None:
         self._launch = launch or (lambda name, log, environment: launch_command(command(name), log, environment))
         self._logs = logs
+        self._crashes_max = crashes_max
         self._environment = {**environment, SUPERVISOR_PID: str(os.getpid())}
         self._stopping = threading.Event()
         logs.mkdir(parents=True, exist_ok=True)
@@ -137,7 +139,7 @@ class Supervisor:
         child.crashes.append(now)
         while child.crashes[0] < now - CRASH_WINDOW_S:
             child.crashes.popleft()
-        if len(child.crashes) > CRASHES_MAX:
+        if len(child.crashes) > self._crashes_max:
             raise TapeError(
                 f"worker {child.name} ended {len(child.crashes)} times in {CRASH_WINDOW_S:.0f} s, last with {code}",
                 where=str(self._logs / f"{child.name}.log"),

@@ -44,6 +44,8 @@ FIRST_DAY = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
 CASH = Decimal(100_000_000)
 KILLED = ("gateway", "executor", "broker")
 KILL_EVERY_S = (4.0, 16.0)
+SPARE_CRASHES = 30
+"""Beside the workers that are killed here, as many may end as anywhere."""
 LOOK_S = 5.0
 STUCK_S = 40.0
 """When nothing was sent for so long, a run waits for what only the end of a session can tell: the next day comes."""
@@ -143,7 +145,11 @@ class BoundaryStorm:
         self._stack.up(self._on_progress)
         self._control = self._stack.start_simulator(False, self._day, Decimal("0.3"), cash=CASH)
         # a lost answer is waited for no longer than is needed: thousands of them would take hours
-        self._stack.environment |= {"TAPE_BROKERAGE_TIMEOUT_S": "0.6", "TAPE_BROKERAGE_RETRY_WAIT_S": "0.02"}
+        self._stack.environment |= {
+            "TAPE_BROKERAGE_TIMEOUT_S": "0.6",
+            "TAPE_BROKERAGE_RETRY_WAIT_S": "0.02",
+            "TAPE_CRASHES_MAX": str(self._wishes.kills + SPARE_CRASHES),
+        }
         self._publisher = Publisher(self._stack.stack.bootstrap_servers, self._stack.partitions, "storm")
         self._set_quotes()
         set_limits(self._publisher, GATE_LIMITS_OF_STORM, self._day)

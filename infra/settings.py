@@ -119,15 +119,21 @@ class Settings(BaseSettings):
             raise _invalid(error) from error
 
     @classmethod
+    def at_hand(cls) -> Self:
+        """Return what the environment says, and how to reach the simulator of a kept demo; no service is needed."""
+        settings = cls.said()
+        if settings.brokerage_url is None and settings.brokerage_key_id is None:
+            settings = settings.model_copy(update=_simulated(settings.home))
+        return settings
+
+    @classmethod
     def load(cls, needs: Collection[EndpointName] = ENDPOINTS) -> Self:
         """Return the settings: environment first, then the embedded stack's state file.
 
         `needs` are the addresses that must be known; whether anything answers there is not asked. Raises TapeError
         that names what is missing or wrong, never the value of a secret.
         """
-        settings = cls.said()
-        if settings.brokerage_url is None and settings.brokerage_key_id is None:
-            settings = settings.model_copy(update=_simulated(settings.home))
+        settings = cls.at_hand()
         embedded = endpoints_of(load_state(settings.home))
         found = {name: getattr(embedded, name) for name in ENDPOINTS if not getattr(settings, name)}
         settings = settings.model_copy(update={name: address for name, address in found.items() if address is not None})

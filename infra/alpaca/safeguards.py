@@ -186,6 +186,23 @@ def check_account(settings: Settings, account: Account) -> None:
                 f"{variable}, TAPE_BROKERAGE_KEY_ID at {host_of(settings)}",
                 f"set {variable}={account.names[0]} if that is the account to trade, else the keys of {named}",
             )
+    if not (settings.live_trading or settings.brokerage_account):
+        _check_name(settings, account)
+
+
+def _check_name(settings: Settings, account: Account) -> None:
+    """Compare what the log calls the account with what the broker does: under another name it had no halts, no limits.
+
+    Whoever wants another name in the log says so, by naming the broker's in TAPE_BROKERAGE_ACCOUNT.
+    """
+    for named in settings.account_ids[:1]:
+        if named not in account.names:
+            raise _refused(
+                f"TAPE_ACCOUNT_IDS={named}, but the keys open account {' = '.join(account.names)}",
+                f"TAPE_ACCOUNT_IDS, TAPE_BROKERAGE_KEY_ID at {host_of(settings)}",
+                f"set TAPE_ACCOUNT_IDS={account.names[0]}; or, if the log has always called it {named},"
+                f" TAPE_BROKERAGE_ACCOUNT={account.names[0]}",
+            )
 
 
 def problem_of(reply: Reply) -> str:

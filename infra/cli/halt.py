@@ -44,13 +44,11 @@ def halt(
         return
     if symbol and strategy:
         raise typer.BadParameter("expected a symbol or a strategy, was both", param_hint="--symbol, --strategy")
-    if not (reason or "").strip():
-        raise typer.BadParameter("expected a reason: whoever finds trading halted will ask", param_hint="--reason")
     from infra.cli.asking import settings_of_kafka
     from infra.cli.halt_request import Wish, ask_halt, told
 
     wish = Wish(
-        (reason or "").strip(),
+        (reason or "").strip() or BY_HAND,
         by,
         symbol.strip().upper() if symbol else None,
         strategy,
@@ -100,16 +98,35 @@ def _instant(text: str) -> datetime:
 
 def _halt_hard(reason: str) -> None:
     from infra.alpaca.hard import hard_halt
+    from infra.errors import TapeError
     from infra.settings import Settings
 
-    _shown(hard_halt(Settings.said(), reason), "tape halt --hard again; the broker's own web page can do the same")
+    try:
+        settings = Settings.at_hand()
+    except TapeError:
+        _halt_this_machine(reason)  # settings that cannot be read still leave the file, which needs none
+        raise
+    _shown(hard_halt(settings, reason), "tape halt --hard again; the broker's own web page can do the same")
+
+
+def _halt_this_machine(reason: str) -> None:
+    """Write the halt file where it lies unless a setting says otherwise."""
+    import os
+    from pathlib import Path
+
+    from infra import halt_file
+    from infra.embedded.folders import default_home
+
+    file = Path(os.environ.get("TAPE_HALT_FILE") or Path(os.environ.get("TAPE_HOME") or default_home()) / "halt")
+    halt_file.halt(file, reason)
+    print(f"{'done':<8}{'halt file':<22}{file}: {reason}", flush=True)
 
 
 def _resume_hard() -> None:
     from infra.alpaca.hard import hard_resume
     from infra.settings import Settings
 
-    _shown(hard_resume(Settings.said()), "tape resume --hard again")
+    _shown(hard_resume(Settings.at_hand()), "tape resume --hard again")
 
 
 def _shown(steps: "Iterator[Step]", next_command: str) -> None:

@@ -41,6 +41,7 @@ def ask_halt(settings: Settings, account: str | None, wish: Wish) -> TradingHalt
     from schemas.gate import HaltAction, HaltScope, TradingHalt, TradingHaltRequest
 
     account_id, now = account_meant(settings, account), clock_of(settings)()
+    _check_known(settings, account_id)
     if wish.until is not None and wish.until <= now:
         raise TapeError(f"--until: expected a time after {instant(now)}, was {instant(wish.until)}")
     scope = HaltScope.SYMBOL if wish.symbol else HaltScope.STRATEGY if wish.strategy else HaltScope.ACCOUNT
@@ -59,6 +60,18 @@ def ask_halt(settings: Settings, account: str | None, wish: Wish) -> TradingHalt
         reason=wish.reason,
     )
     return answer_to(settings, request, TradingHalt, "tape halt --hard stops at the broker what can be stopped there")
+
+
+def _check_known(settings: Settings, account_id: str) -> None:
+    """Refuse to halt an account that nothing here trades: a slip of the pen would look like a halt."""
+    from infra.gate_limits import current
+
+    known = {*settings.account_ids, *current(settings.bootstrap_servers)}
+    if account_id not in known:
+        raise TapeError(
+            f"nothing on this log trades account {account_id}: there are {', '.join(sorted(known)) or 'none'}",
+            next_command="tape halt --account one-of-these; tape halt --hard stops the account that the keys open",
+        )
 
 
 def ask_resume(settings: Settings, halt: TradingHalt, reason: str, by: str) -> TradingHalt:

@@ -24,11 +24,11 @@ def verify(
 
     Decisions are judged again too, as by `tape replay --all`. Exit code: 0 all hold, 1 one does not.
     """
+    from infra.cli.asking import settings_of_kafka
     from infra.cli.replay import shown_progress
-    from infra.settings import Settings
     from infra.verify.service import claims, found, verified
 
-    settings = Settings.load(needs={"bootstrap_servers"})
+    settings = settings_of_kafka()
     verdict = None if no_replay else _replayed(settings.bootstrap_servers)
     beside = [] if log_only else _at_broker(settings)
     checked = claims(beside)

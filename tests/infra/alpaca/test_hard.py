@@ -9,10 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from agents.broker.ports import NewOrder
+from infra import halt_file
 from infra.alpaca import AlpacaBrokerage
 from infra.alpaca.hard import hard_halt
+from infra.cli.main import app
 from infra.embedded.folders import CHECKOUT
 from infra.errors import TapeError
 from infra.settings import Settings
@@ -281,3 +284,15 @@ def test_the_simulator_is_halted_and_resumed(
     assert refused == 403
     assert (resumed.returncode, resumed.stderr) == (0, "")
     assert submitted("after") == 200
+
+
+def test_settings_that_cannot_be_read_still_leave_the_halt_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TAPE_HOME", str(tmp_path))
+    monkeypatch.setenv("TAPE_PARTITIONS", "many")
+
+    done = CliRunner().invoke(app, ["halt", "--hard", "--reason", "smoke"])
+
+    assert isinstance(done.exception, TapeError)
+    assert halt_file.halted(tmp_path / "halt") == "smoke"

@@ -77,6 +77,26 @@ def test_flag_variable_and_the_brokers_account_agree_or_nothing_is_started(
         assert refused.value.next_command
 
 
+@pytest.mark.parametrize(
+    ("named", "account", "refusal"),
+    [
+        (NUMBER, None, None),
+        ("OTHER", NUMBER, None),
+        ("OTHER", None, "TAPE_ACCOUNT_IDS=OTHER, but the keys open account PA9000001"),
+    ],
+)
+def test_under_another_name_the_account_had_no_halts_and_no_limits(
+    simulated: dict[str, Any], named: str, account: str | None, refusal: str | None
+) -> None:
+    said = settings(**simulated, account_ids=(named,), brokerage_account=account)
+
+    if refusal is None:
+        connected(said).close()
+    else:
+        with pytest.raises(TapeError, match=refusal):
+            connected(said)
+
+
 def test_a_refused_start_leaves_no_lock_behind(simulated: dict[str, Any]) -> None:
     with pytest.raises(TapeError):
         connected(settings(**simulated, brokerage_account="PA9000002"))

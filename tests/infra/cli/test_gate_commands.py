@@ -228,6 +228,9 @@ def test_which_account_is_meant_has_to_be_said_where_there_are_several(open_floo
 
 
 def test_a_halt_that_would_be_over_is_refused(open_floor: Floor) -> None:
+    unknown = open_floor.tape("halt", "--account", "NOSUCH")
+    assert isinstance(unknown.exception, TapeError)
+    assert f"nothing on this log trades account NOSUCH: there are {ACCOUNT}" in str(unknown.exception)
     late = open_floor.tape("halt", "--reason", "stop", "--until", "2012-06-01T16:00:00+00:00")
     assert isinstance(late.exception, TapeError)
     assert "--until: expected a time after" in str(late.exception)
@@ -236,8 +239,6 @@ def test_a_halt_that_would_be_over_is_refused(open_floor: Floor) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("halt",),
-        ("halt", "--reason", " "),
         ("halt", "--reason", "x", "--symbol", "IBM", "--strategy", "core"),
         ("halt", "--reason", "x", "--until", "soon"),
         ("halt", "--reason", "x", "--until", "2099-01-01T00:00:00"),

@@ -87,14 +87,14 @@ def _scope(since: str | None, until: str | None, strategy: str | None) -> "Scope
 
 
 def _replay(scope: "Scope", names: "Sequence[str] | None", jobs: int | None, as_json: bool) -> None:
+    from infra.cli.asking import settings_of_kafka
     from infra.clock import seconds
     from infra.replay.sharing import cores
     from infra.replay.whole import replay_log
-    from infra.settings import Settings
     from infra.worker import deciding, declared
 
     agents = [declared(name) for name in names or ()] or deciding()
-    servers = Settings.load(needs={"bootstrap_servers"}).bootstrap_servers
+    servers = settings_of_kafka().bootstrap_servers
     started = seconds()
     with shown_progress() as on_progress:
         verdict = replay_log(servers, agents, scope, on_progress, jobs=jobs or cores())
@@ -103,16 +103,16 @@ def _replay(scope: "Scope", names: "Sequence[str] | None", jobs: int | None, as_
 
 def _replay_one(name: str, as_json: bool) -> None:
     """Judge one run from the nearest snapshots; whatever is not plainly identical then is judged from zero."""
+    from infra.cli.asking import settings_of_kafka
     from infra.clock import seconds
     from infra.replay.find import find
     from infra.replay.scope import Scope
     from infra.replay.single import replay_run
     from infra.replay.verdict import Verdict
     from infra.replay.whole import replay_log
-    from infra.settings import Settings
     from infra.worker import deciding
 
-    settings = Settings.load(needs={"bootstrap_servers"})
+    settings = settings_of_kafka()
     started = seconds()
     found = find(settings.bootstrap_servers, settings.database_url, name)
     verdict = Verdict()
@@ -136,14 +136,14 @@ def _say(verdict: "Verdict", took_s: float, as_json: bool) -> None:
 
 
 def _rewound(name: str, as_json: bool) -> None:
+    from infra.cli.asking import settings_of_kafka
     from infra.clock import seconds
     from infra.replay.find import find
     from infra.replay.shadow import shadowed
     from infra.replay.verdict import Verdict
-    from infra.settings import Settings
     from infra.worker import deciding
 
-    settings = Settings.load(needs={"bootstrap_servers"})
+    settings = settings_of_kafka()
     started = seconds()
     found = find(settings.bootstrap_servers, settings.database_url, name)
     verdict = Verdict() if found is None else shadowed(settings.bootstrap_servers, deciding(), found)
@@ -151,14 +151,14 @@ def _rewound(name: str, as_json: bool) -> None:
 
 
 def _what_if(name: str, path: "Path | None", texts: "Sequence[str]", as_json: bool) -> None:
+    from infra.cli.asking import settings_of_kafka
     from infra.replay.find import find
     from infra.replay.scope import Scope
     from infra.replay.whatif import NOT_A_SIMULATION, changed_by, decided_elsewhere, decisions_changed, settings_of
     from infra.replay.whole import replay_log
-    from infra.settings import Settings
     from infra.worker import deciding
 
-    settings = Settings.load(needs={"bootstrap_servers"})
+    settings = settings_of_kafka()
     meant = find(settings.bootstrap_servers, settings.database_url, name)
     correlation_id = name if meant is None else meant.correlation_id
     if path is not None:

@@ -99,3 +99,5 @@ def _show(results: "list[Found]", verdict: "Verdict | None", records: int, accou
     print("; the broker was not asked" if not accounts else "")
     if verdict is not None:
         print(f"{verdict.identical}/{verdict.decisions} decisions identical, {len(verdict.damages)} damages")
+        if verdict.exit_code not in (0, 2):
+            print("this log does not hold: tape replay --all names every difference and damage")

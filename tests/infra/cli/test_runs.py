@@ -52,7 +52,7 @@ class Day:
         """Run the command so many minutes after half past nine."""
         now = MORNING + timedelta(minutes=minute)
         self.monkeypatch.setattr(infra.clock, "system_clock", lambda: now)
-        result = CliRunner().invoke(RUNS, [*arguments])
+        result = CliRunner(env={"COLUMNS": "160"}).invoke(RUNS, [*arguments])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

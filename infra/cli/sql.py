@@ -108,8 +108,12 @@ def sql(
 
 
 def _check(*, follow: bool, every: str | None, explain: bool, attach: str | None) -> None:
+    from infra.sql.times import duration
+
     if sum((follow, every is not None, explain)) > 1:
         raise typer.BadParameter("expected one of --follow, --every and --explain")
+    if every is not None and not duration(every):
+        raise typer.BadParameter(f"expected a time between two answers, was {every}", param_hint="--every")
     if attach not in (None, "ledger"):
         raise typer.BadParameter(f"expected --attach ledger, was {attach}")
 

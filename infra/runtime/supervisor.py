@@ -84,11 +84,11 @@ class Supervisor:
         environment: Mapping[str, str],
         on_change: Callable[[Mapping[str, int]], None] = lambda _: None,
         launch: Launch | None = None,
-        crashes_max: int = CRASHES_MAX,
+        crashes_max: int | None = None,
     ) -> None:
         self._launch = launch or (lambda name, log, environment: launch_command(command(name), log, environment))
         self._logs = logs
-        self._crashes_max = crashes_max
+        self._crashes_max = CRASHES_MAX if crashes_max is None else crashes_max
         self._environment = {**environment, SUPERVISOR_PID: str(os.getpid())}
         self._stopping = threading.Event()
         logs.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,14 @@
-"""I9: the same identity never stands for two things."""
+"""I9: the same identity never stands for two things.
+
+What the broker said, heard again after a crash, is the same report: its words are compared, not when they were heard.
+"""
 
 import hashlib
 from uuid import UUID
 
 from infra.replay.seen import Seen
 from infra.verify.claim import Claim
+from schemas.order import BrokerReport
 from schemas.record import Record
 from schemas.snapshot import AgentSnapshot
 from topics.registry import TOPICS
@@ -21,13 +25,18 @@ class OneIdOneRecord(Claim):
         super().__init__()
         self._digests: dict[tuple[str, UUID], bytes] = {}
 
-    def add(self, record: Record, seen: Seen) -> None:  # noqa: ARG002 - a record does not say its own identity
-        """Compare the bytes with those that had this id before."""
+    def add(self, record: Record, seen: Seen) -> None:
+        """Compare the record with the one that had this id before."""
         self.checked += 1
         key = (seen.record.topic, seen.event.envelope.event_id)
-        digest = hashlib.sha256(seen.record.value or b"").digest()
+        said = _words(record) if isinstance(record, BrokerReport) else seen.record.value or b""
+        digest = hashlib.sha256(said).digest()
         if self._digests.setdefault(key, digest) != digest:
             self.broken(f"event id {key[1]} stands for two different records", seen.record.place)
+
+
+def _words(report: BrokerReport) -> bytes:
+    return report.model_dump_json(exclude={"received_at"}).encode()
 
 
 CLAIMS = (OneIdOneRecord,)

@@ -47,7 +47,7 @@ class Floor:
     def tape(self, *words: str, **environment: str) -> Result:
         """Run a command."""
         (row,) = (each for each in COMMANDS if each.name == words[0])
-        return CliRunner(env={**self.environment, **environment}).invoke(load(row), [*words[1:]])
+        return CliRunner(env={**self.environment, "COLUMNS": "200", **environment}).invoke(load(row), [*words[1:]])
 
     def said(self, *words: str) -> Any:
         """Run a command that has to succeed and return what it prints as JSON."""

@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def tape(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "TAPE_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "TAPE_HOME": str(home), "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
     command = [sys.executable, "-m", "infra.cli", *arguments]
     return subprocess.run(
         command, env=environment, capture_output=True, text=True, errors="replace", timeout=280, check=False

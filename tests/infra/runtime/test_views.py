@@ -66,7 +66,8 @@ def looked(servers: str, *bounds: tuple[PartitionPosition, ...]) -> list[Any]:
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.new_event_loop().run_until_complete(coroutine)
+    with asyncio.Runner() as runner:
+        return runner.run(coroutine)
 
 
 def until(offset: int, partition: int = 0) -> tuple[PartitionPosition, ...]:

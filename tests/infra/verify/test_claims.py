@@ -18,6 +18,7 @@ from schemas.gate import HaltCause, HaltScope, HaltStatus, OrderLimits, TradingH
 from schemas.identity import derived
 from schemas.ledger import CASH, STREET, BooksContent, EntryKind, LedgerEntry, Posting
 from schemas.order import (
+    BrokerReport,
     ExecType,
     Fill,
     OrderContribution,
@@ -356,6 +357,20 @@ def test_one_id_with_other_bytes_is_found() -> None:
     shown([checked], log)
 
     assert [each.what for each in checked.findings] == [f"event id {FILL} stands for two different records"]
+
+
+@pytest.mark.parametrize(("body", "count"), [("the same", 0), ("another", 1)])
+def test_words_heard_again_later_are_the_same_report_and_other_words_are_not(body: str, count: int) -> None:
+    first = blank(BrokerReport, account_id=ACCOUNT, report_id=FILL, body="the same", received_at=NOON)
+    again = first.model_copy(update={"body": body, "received_at": NOON + timedelta(seconds=9)})
+    log = Log()
+    log.say(first, event_id=FILL)
+    log.say(again, event_id=FILL)
+    checked = identity.OneIdOneRecord()
+
+    shown([checked], log)
+
+    assert len(list(checked.findings)) == count
 
 
 def test_an_order_that_is_at_the_broker_twice_is_found() -> None:

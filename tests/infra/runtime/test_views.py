@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pytest
@@ -66,8 +67,13 @@ def looked(servers: str, *bounds: tuple[PartitionPosition, ...]) -> list[Any]:
 
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    with asyncio.Runner() as runner:
-        return runner.run(coroutine)
+    return _loop().run_until_complete(coroutine)
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """Return the one loop of this file: followers' threads go on speaking to it, so it is never closed."""
+    return asyncio.new_event_loop()
 
 
 def until(offset: int, partition: int = 0) -> tuple[PartitionPosition, ...]:

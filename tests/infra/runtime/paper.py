@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import cache
 
 from agents.declaration import Agent
 from infra.replay.history import History
@@ -105,18 +104,12 @@ class PaperCommitter:
         return 0.0
 
 
-@cache
-def _loop() -> asyncio.AbstractEventLoop:
-    """Return the one loop of all workers on paper: a loop that nobody closes is a warning in somebody else's test."""
-    return asyncio.new_event_loop()
-
-
 class PaperWorker:
     """One incarnation of the toy's worker: takes over, judges what it is given, in any interleaving of its topics."""
 
     def __init__(self, log: Log, snapshots: SnapshotSettings | None = None) -> None:
         self.log = log
-        self.loop = _loop()
+        self.loop = asyncio.new_event_loop()
         self.snapshots = snapshots
         self.take_over()
 

@@ -113,7 +113,7 @@ def environment(bus: Bus, broker: ScriptedBroker, tmp_path: Path) -> dict[str, s
         "TAPE_BOOTSTRAP_SERVERS": bus.servers,
         "TAPE_PARTITIONS": str(PARTITIONS),
         "TAPE_DATABASE_URL": f"postgresql://tape:{PASSWORD}@127.0.0.1:1/tape",
-        "TAPE_ACCOUNT_IDS": "paper",
+        "TAPE_ACCOUNT_IDS": "PA9000001",
         "TAPE_BROKERAGE_URL": broker.url,
         "TAPE_BROKERAGE_DATA_URL": broker.url,
         "TAPE_BROKERAGE_STREAM_URL": broker.url.replace("http", "ws") + "/stream",

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from infra import worker as module
+from infra.cli import asking
 from infra.cli import replay as replaying
 from infra.cli.worker import worker
 from infra.replay.single import Judged
@@ -50,7 +51,7 @@ class Asked:
         from infra.replay import single as single_module
 
         self.ways: list[str] = []
-        monkeypatch.setenv("TAPE_BOOTSTRAP_SERVERS", "nowhere:1")
+        monkeypatch.setattr(asking, "settings_of_kafka", Settings)
         monkeypatch.setattr(find, "find", lambda *_: find.Found("run", (), 0))
         monkeypatch.setattr(single_module, "replay_run", lambda *_: self._went("from snapshots", single))
         monkeypatch.setattr(whole, "replay_log", lambda *_, **__: self._went("from zero", identical()))

@@ -10,8 +10,8 @@ import typer
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
-"""Two at a time, each file in one process: most of the time is spent waiting for real services."""
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+"""Two at a time, each file in one process, in the order of `tests/conftest.py`: the longest first."""
 
 
 def test(

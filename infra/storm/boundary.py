@@ -47,7 +47,7 @@ KILL_EVERY_S = (4.0, 16.0)
 SPARE_CRASHES = 30
 """Beside the workers that are killed here, as many may end as anywhere."""
 LOOK_S = 5.0
-STUCK_S = 40.0
+STUCK_S = 15.0
 """When nothing was sent for so long, a run waits for what only the end of a session can tell: the next day comes."""
 SILENT_EVERY = 3
 """Runs between two streams that fall silent without being closed."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agents.decider import Decider, Message
+from agents.decider import Decider, Message, State
 from schemas.record import Envelope, Record
 from schemas.run import PartitionPosition
 
@@ -41,6 +41,21 @@ class Fact:
     envelope: Envelope
 
 
+class Memory(Protocol[State]):
+    """What a performer needs to know of what it has published: a fold of its own facts, as a decider's state is one.
+
+    Pure, and made of frozen values. It raises nothing: a fact that is in the log is folded at every recovery.
+    """
+
+    def initial_state(self) -> State:
+        """Return the memory before the first fact."""
+        ...
+
+    def evolve(self, state: State, fact: Fact) -> State:
+        """Return the memory after one of the agent's own facts."""
+        ...
+
+
 class Performer(Protocol):
     """The I/O half of an agent that talks outside: it acts on a message and reports what happened; it decides nothing.
 
@@ -51,12 +66,10 @@ class Performer(Protocol):
         """Act on the message and return what the outside said. Doing it twice must be harmless (identity)."""
         ...
 
-    def take_over(
-        self, partition: int, published: Sequence[tuple[Envelope, Record]], publish: Callable[[Fact], None]
-    ) -> None:
+    def take_over(self, partition: int, memory: Any, publish: Callable[[Fact], None]) -> None:
         """Start serving a partition.
 
-        `published` are the agent's own earlier facts, `publish` takes what comes unasked.
+        `memory` is the agent's, of all its earlier facts in the partition; `publish` takes what comes unasked.
         """
         ...
 
@@ -69,10 +82,11 @@ class Performer(Protocol):
 class Agent:
     """One agent: a name (also Faust app id, consumer group and transactional id prefix) and what it does.
 
-    Exactly one of `decider` and `performs` is set.
+    Exactly one of `decider` and `performs` is set; one that performs without a `memory` remembers nothing.
     """
 
     name: str
     decider: Decider[Any] | None = None
     view: View | None = None
     performs: bool = False
+    memory: Memory[Any] | None = None

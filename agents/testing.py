@@ -4,7 +4,7 @@ given(planner).when(books).then(plan)
 given(executor, *earlier).when(order_event).said
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import localcontext
@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from agents.decider import Decider, Message, fold
+from agents.declaration import Fact, Memory
 from schemas.identity import derived
 from schemas.quantities import CONTEXT
 from schemas.record import Envelope, Record
@@ -48,6 +49,15 @@ def given(decider: Decider[Any], *records: Record) -> Story:
     """Start a story with the records the agent has published before."""
     with localcontext(CONTEXT):
         return Story(decider, fold(decider, records))
+
+
+def remembered(memory: Memory[Any], published: Iterable[Fact]) -> Any:
+    """Return what a performer remembers that has published these facts."""
+    state = memory.initial_state()
+    with localcontext(CONTEXT):
+        for each in published:
+            state = memory.evolve(state, each)
+    return state
 
 
 def through_the_wire(record: Record) -> Record:

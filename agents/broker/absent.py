@@ -40,6 +40,10 @@ class NoBrokerage:
         """Read nothing."""
         return self._silence
 
+    def transfers(self, after: datetime | None) -> Reply:  # noqa: ARG002
+        """Read nothing."""
+        return self._silence
+
     def account(self) -> Reply:
         """Read nothing."""
         return self._silence

@@ -1,4 +1,4 @@
-"""Reading what the gate looks at right before an order is sent: fresh quote, account, positions, the market's hours.
+"""Reading what the gate looks at right before an order is sent: quote, account, transfers, positions, market's hours.
 
 What was read is shared between orders that come right after one another. Nothing of it is understood here, beyond that
 it can be read at all: every part is passed on in the broker's words.
@@ -6,26 +6,24 @@ it can be read at all: every part is passed on in the broker's words.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 from agents.broker.ports import UNAUTHORIZED, Brokerage, Reply
 from agents.broker.raw import members_of, rows_of
-from agents.broker.snapshot import READS_MAX, REFUSED_QUOTES
+from agents.broker.tries import REFUSED_QUOTES, UnreadError, tried
 
 CHECK_SHARED_S = 1.0
 """How long what was read is shared, counted from before it was read."""
 
+FINAL = frozenset({UNAUTHORIZED, *REFUSED_QUOTES})
+"""What another try does not change."""
+
+TRANSFERS_FOR = timedelta(days=7)
+"""How far back transfers of cash are read: beyond the last close, whatever weekend and holidays are in between."""
+
 Found = TypeVar("Found")
-
-
-class UnreadError(Exception):
-    """A part could not be read, after all tries; `reply` says how it failed."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.error)
-        self.reply = reply
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Parts:
     asked: frozenset[str]
     quotes: Mapping[str, str]
     account: str
+    transfers: str
     positions: str
     clock: str
 
@@ -44,7 +43,7 @@ class Parts:
         """Return the check of one symbol, a JSON object; a symbol without a quote has null."""
         return (
             f'{{"read_at":"{self.read_at.isoformat()}","quote":{self.quotes.get(symbol, "null")},'
-            f'"account":{self.account},"positions":{self.positions},"clock":{self.clock}}}'
+            f'"account":{self.account},"transfers":{self.transfers},"positions":{self.positions},"clock":{self.clock}}}'
         )
 
 
@@ -74,7 +73,7 @@ class CheckReader:
             try:
                 shared = self._shared = self._read(symbol, beside)
             except UnreadError as error:
-                return error.reply
+                return Reply(error.http_status, "", str(error))
         return Reply(200, shared.body(symbol), None)
 
     def _is_old(self, shared: Parts) -> bool:
@@ -88,8 +87,9 @@ class CheckReader:
         clock = self._tried("clock", self._brokerage.clock, _object)
         asked, quotes = self._quotes(symbol, beside)
         account = self._tried("account", self._brokerage.account, _object)
+        transfers = self._tried("transfers", partial(self._brokerage.transfers, read_at - TRANSFERS_FOR), _array)
         positions = self._tried("positions", self._brokerage.positions, _array)
-        return Parts(read_at, read_s, asked, quotes, account, positions, clock)
+        return Parts(read_at, read_s, asked, quotes, account, transfers, positions, clock)
 
     def _quotes(self, symbol: str, beside: Collection[str]) -> tuple[frozenset[str], Mapping[str, str]]:
         """Return who was asked about, and the quotes; where one spoils the request, only the order's own is asked."""
@@ -97,27 +97,12 @@ class CheckReader:
             try:
                 return symbols, self._tried("quotes", partial(self._brokerage.quotes, sorted(symbols)), _quotes)
             except UnreadError as error:
-                if error.reply.http_status not in REFUSED_QUOTES:
+                if error.http_status not in REFUSED_QUOTES:
                     raise
         return frozenset({symbol}), {}
 
     def _tried(self, name: str, ask: Callable[[], Reply], reading: Callable[[str], Found]) -> Found:
-        problem, status = "", None
-        for attempt in range(READS_MAX):
-            if attempt:
-                self._pause()
-            reply = ask()
-            status = reply.http_status
-            if status == 200:
-                try:
-                    return reading(reply.body)
-                except ValueError as error:
-                    problem, status = str(error), None
-            else:
-                problem = reply.error or f"HTTP {status} {reply.body[:200]}"
-            if status == UNAUTHORIZED or status in REFUSED_QUOTES:
-                break
-        raise UnreadError(Reply(status, "", f"{name}: {problem}"))
+        return tried(name, ask, reading, self._pause, FINAL)
 
 
 def _object(body: str) -> str:

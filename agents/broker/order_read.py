@@ -1,14 +1,14 @@
 """Telling an order as it was read, with its executions before it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from decimal import Decimal
 
 from agents.broker import facts
 from agents.broker.facts import Asking, Subject
-from agents.broker.memory import executions_of
 from agents.broker.ports import Brokerage, Reply
-from agents.broker.raw import rows_of
-from agents.broker.reading import fields_of, instant, order_of
+from agents.broker.raw import Row, rows_of
+from agents.broker.reading import fields_of, instant, number, order_of, text
 from agents.declaration import Fact
 from schemas.order import ReportRequest
 
@@ -28,6 +28,12 @@ def order_as_read(
     reply = brokerage.fill_activities(None if sent_at is None else sent_at - CLOCKS_DIFFER)
     fills = _own_fills(subject, reply, found.broker_order_id, asking())
     return fills, facts.read(subject, ReportRequest.ORDER, shown, asking())
+
+
+def executions_of(rows: Iterable[Row], broker_order_id: str) -> tuple[Row, ...]:
+    """Return the executions of one order, in cumulative order."""
+    own = (row for row in rows if broker_order_id and text(row.fields, "order_id") == broker_order_id)
+    return tuple(sorted(own, key=lambda row: number(row.fields, "cum_qty") or Decimal(0)))
 
 
 def _own_fills(subject: Subject, reply: Reply, broker_order_id: str, asking: Asking) -> Fact:

@@ -20,11 +20,13 @@ from agents.broker import facts
 from agents.broker.absent import NoBrokerage
 from agents.broker.check import CheckReader
 from agents.broker.facts import Origin, Subject
-from agents.broker.memory import AccountMemory, is_refusal
+from agents.broker.memory import AccountMemory
 from agents.broker.order_read import order_as_read
+from agents.broker.order_said import is_refusal
 from agents.broker.poll import activity_news
 from agents.broker.ports import RATE_LIMITED, UNAUTHORIZED, Brokerage, NewOrder, Reply
 from agents.broker.reading import fields_of, order_of
+from agents.broker.said import AccountSaid
 from agents.broker.snapshot import AccountReader
 from agents.broker.sync import SYNC_PATIENCE_S
 from agents.broker.watch import AccountWatch
@@ -32,7 +34,6 @@ from agents.decider import Message
 from agents.declaration import Fact
 from schemas.execution import Execution, ExecutionStatus
 from schemas.order import NOT_SENT, TERMINAL, ExecType, OrderEvent, OrderTerms, OrdStatus, ReportRequest
-from schemas.record import Envelope, Record
 
 CHECK_AGE_MAX = timedelta(minutes=5)
 """How old the reading may be that an order was let pass on: a quote and a position of long ago hold nothing back."""
@@ -77,21 +78,16 @@ class BrokerPerformer:
         self._watches: dict[str, AccountWatch] = {}
         self._since: dict[str, datetime] = {}
 
-    def take_over(
-        self, partition: int, published: Sequence[tuple[Envelope, Record]], publish: Callable[[Fact], None]
-    ) -> None:
-        """Remember what was published about the partition's accounts, and start to listen and to poll."""
+    def take_over(self, partition: int, memory: Mapping[str, AccountSaid], publish: Callable[[Fact], None]) -> None:
+        """Begin with what was said about the partition's accounts, and start to listen and to poll."""
         self.release(partition)
         for account_id in self._accounts(partition):
-            memory = AccountMemory(account_id)
-            for envelope, record in published:
-                if getattr(record, "account_id", None) == account_id:
-                    memory.note(envelope, record)
+            known = AccountMemory(account_id, memory.get(account_id) or AccountSaid())
             brokerage = self._brokerages[account_id]
             watch = AccountWatch(
-                brokerage, memory, publish, self._now, self._poll_interval_s, self._seconds, self._sync_patience_s
+                brokerage, known, publish, self._now, self._poll_interval_s, self._seconds, self._sync_patience_s
             )
-            self._memories[account_id], self._watches[account_id] = memory, watch
+            self._memories[account_id], self._watches[account_id] = known, watch
             self._since[account_id] = self._now()
             self._checks.pop(account_id, None)
             watch.start()

@@ -10,7 +10,10 @@ from datetime import datetime, timedelta
 
 from agents.broker import facts
 from agents.broker.facts import Asking
-from agents.broker.memory import FOLLOWED_FOR, AccountMemory, OrderMemory, executions_of, words_of
+from agents.broker.forgetting import FOLLOWED_FOR
+from agents.broker.memory import AccountMemory
+from agents.broker.order_read import executions_of
+from agents.broker.order_said import OrderSaid, words_of
 from agents.broker.ports import UNAUTHORIZED, Brokerage, Reply
 from agents.broker.raw import Row, rows_of
 from agents.broker.reading import fields_of, number, order_of, positions_of, text
@@ -94,7 +97,7 @@ class AccountPoll:
         rows = seen.activities
         filled = {self._memory.names.get(text(row.fields, "order_id"), "") for row in rows} - {""}
         for name in sorted({*seen.orders, *filled}):
-            yield from self._order_news(self._memory.order(name), seen.orders.get(name), rows, seen.asking)
+            yield from self._order_news(name, seen.orders.get(name), rows, seen.asking)
         said = sayable(self._memory, rows)
         self._memory.note_times(row.fields for row in said)
         happened = activities_of(self._memory, said, lambda name: may_be_ours(self._memory, name))
@@ -141,11 +144,9 @@ class AccountPoll:
         with self._memory.lock:
             self._memory.asked.update(found)
 
-    def _order_news(
-        self, order: OrderMemory, shown: Reply | None, rows: Sequence[Row], asking: Asking
-    ) -> Iterator[Fact]:
+    def _order_news(self, name: str, shown: Reply | None, rows: Sequence[Row], asking: Asking) -> Iterator[Fact]:
         """Executions first, so that an end that was read before them does not come too early."""
-        subject = self._memory.subject(order.client_order_id)
+        subject, order = self._memory.subject(name), self._memory.order(name)
         fills = executions_of(rows, order.broker_order_id or _broker_order_id(shown))
         has_new = any((number(row.fields, "cum_qty") or 0) > order.executed for row in fills)
         if has_new:
@@ -165,7 +166,7 @@ class AccountPoll:
 def activity_news(memory: AccountMemory, happened: Iterable[Activity], received_at: datetime) -> Iterator[Fact]:
     """Yield the activities that were not published yet."""
     for each in happened:
-        if each.activity_id not in memory.activities:
+        if not memory.is_said(each.activity_id):
             yield facts.activity(memory.account_id, each, received_at)
 
 
@@ -204,7 +205,7 @@ def _broker_order_id(shown: Reply | None) -> str:
     return "" if order is None else order.broker_order_id
 
 
-def _is_news(order: OrderMemory, shown: Reply, at: datetime) -> bool:
+def _is_news(order: OrderSaid, shown: Reply, at: datetime) -> bool:
     """Say whether an order's text differs from what was published, or says an end that may not have been believed."""
     said = order_of(fields_of(shown.body)) if shown.http_status == 200 else None
     words = words_of(shown.http_status, said, at)

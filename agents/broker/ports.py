@@ -43,6 +43,11 @@ class Reply:
     body: str
     error: str | None
 
+    @property
+    def problem(self) -> str:
+        """What was said instead of what was asked for, cut off where it grows long."""
+        return self.error or f"HTTP {self.http_status} {self.body[:200]}"
+
 
 @dataclass(frozen=True)
 class NewOrder:
@@ -102,6 +107,10 @@ class Brokerage(Protocol):
 
     def activities(self, after: datetime | None) -> Reply:
         """Read the activities of every type (fills, fees, dividends, transfers), otherwise as `fill_activities`."""
+        ...
+
+    def transfers(self, after: datetime | None) -> Reply:
+        """Read the activities of cash that came from outside or went there, otherwise as `fill_activities`."""
         ...
 
     def account(self) -> Reply:

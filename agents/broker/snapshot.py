@@ -15,6 +15,7 @@ from agents.broker.ports import Brokerage, Reply
 from agents.broker.raw import Row, rows_of
 from agents.broker.reading import AccountShown, account_of, positions_of, quotes_of, text, untradable
 from agents.broker.strangers import ASKED_MAX, GONE, NOT_FOUND, activities_of, listed, name_of, unknown_orders
+from agents.broker.tries import READS_MAX, REFUSED_QUOTES, UnreadError, tried
 from schemas.account import (
     AccountSnapshot,
     Activity,
@@ -28,13 +29,7 @@ from schemas.execution import Execution
 from schemas.market import Quote
 from schemas.portfolio import PortfolioContent
 
-READS_MAX = 3
-
 Found = TypeVar("Found")
-
-
-REFUSED_QUOTES = frozenset({400, 404, 422})
-"""What a request of quotes is answered with that names a symbol the broker does not know (Alpaca: 400)."""
 
 
 class UnreadableAccountError(Exception):
@@ -211,21 +206,12 @@ class AccountReader:
         reading: Callable[[str], Found],
         refusals: frozenset[int] = frozenset(),
     ) -> Found:
-        problem = ""
-        for attempt in range(READS_MAX):
-            if attempt:
-                self.pause()
-            reply = ask()
-            if reply.http_status == 200:
-                try:
-                    return reading(reply.body)
-                except ValueError as error:
-                    problem = str(error)
-            else:
-                problem = reply.error or f"HTTP {reply.http_status} {reply.body[:200]}"
-            if reply.http_status in refusals:
-                raise RefusedError(f"{name}: {problem}")
-        raise UnreadableAccountError(f"{name}, {READS_MAX} tries: {problem}")
+        try:
+            return tried(name, ask, reading, self.pause, refusals)
+        except UnreadError as error:
+            if error.http_status in refusals:
+                raise RefusedError(str(error)) from error
+            raise UnreadableAccountError(f"{name}, {READS_MAX} tries: {error.problem}") from error
 
 
 def _wanted(portfolio: PortfolioContent) -> set[str]:

@@ -5,8 +5,8 @@ when our log has told of it. An order in our form that this log has not told of 
 predecessor may have died right after sending it, before it was read here that it is to be sent.
 
 A snapshot knows better. Its run is cleared: every order of the log has ended, so reports have named it, and the ended
-orders of this and of all earlier cleared runs are known (`AccountMemory.told`). What is not among them, in whatever
-form, was placed without this log: by hand, by another program, or by a log of this account that is gone. And an order
+orders of this and of earlier cleared runs are known (`OrderSaid.is_told`). What is not among them, in whatever form,
+was placed without this log: by hand, by another program, or by a log of this account that is gone. And an order
 that the broker has no more is none of ours either, for ours were named; it is said with an empty client order id.
 """
 
@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from agents.broker.facts import ACTIVITY_TIMES
-from agents.broker.memory import ACTIVITY_OVERLAP, AccountMemory
+from agents.broker.forgetting import ACTIVITY_OVERLAP
+from agents.broker.memory import AccountMemory
 from agents.broker.ports import Brokerage, Reply
 from agents.broker.raw import Row, rows_of
 from agents.broker.reading import fields_of, instant, order_of, text
@@ -86,7 +87,7 @@ def activities_of(memory: AccountMemory, rows: Sequence[Row], is_ours: Callable[
         name = None
         if activity_type == FILL:
             name = memory.name_of(text(row.fields, "order_id"))
-            if name is None or is_ours(name):
+            if name is None or is_ours(name) or (memory.is_of_before(_at(row)) and may_be_ours(memory, name)):
                 continue
         yield Activity(activity_id=activity_id, activity_type=activity_type, client_order_id=name, body=row.text)
 
@@ -106,7 +107,7 @@ def sayable(memory: AccountMemory, rows: Sequence[Row]) -> tuple[Row, ...]:
 
 def _is_open(memory: AccountMemory, row: Row) -> bool:
     order_id = _order_id(row)
-    if not order_id or text(row.fields, "id") in memory.activities:
+    if not order_id or memory.is_said(text(row.fields, "id")) or memory.is_of_before(_at(row)):
         return False
     name = memory.name_of(order_id)
     return name is None or (may_be_ours(memory, name) and not memory.is_on_log(name))

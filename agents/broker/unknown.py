@@ -12,8 +12,9 @@ FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
 
 UNKNOWN_FOR = timedelta(days=7)
-"""How long after it was first heard of an order is read that only this process takes for UNKNOWN.
+"""How long after it was first heard of an order is read again that only this process takes for UNKNOWN.
 
+After that once: the order may have been executed while no process was there to hear of it, however long that was.
 One that the gateway calls UNKNOWN is read until the gateway says otherwise: somebody's capital waits for it.
 """
 

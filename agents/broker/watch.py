@@ -117,14 +117,13 @@ class AccountWatch:
             with self._memory.lock:
                 subject, heard_at = self._memory.subject(name), self._memory.order(name).heard_at
                 is_guess = not self._unknown.is_told(name)
-            if is_guess and heard_at is not None and self._now() - heard_at > UNKNOWN_FOR:
-                self.stands(name, is_unknown=False)
-                continue
             shown = self._brokerage.order_by_client_id(name)
             said = order_as_read(subject, self._brokerage, shown, lambda: facts.polled(self._now()))
             with self._memory.lock:
                 self._say(said)
                 self._unknown.read(name, is_found=not self._memory.order(name).is_unanswered)
+            if is_guess and heard_at is not None and self._now() - heard_at > UNKNOWN_FOR:
+                self.stands(name, is_unknown=False)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -154,10 +153,10 @@ class AccountWatch:
 
     def _on_message(self, body: str) -> None:
         received_at = self._now()
-        order = part(part(fields_of(body), "data"), "order")
+        name = text(part(part(fields_of(body), "data"), "order"), "client_order_id")
         with self._memory.lock:
-            fact = facts.streamed(self._memory.subject(text(order, "client_order_id")), body, received_at)
-            if fact.envelope.event_id not in self._memory.streamed:
+            fact = facts.streamed(self._memory.subject(name), body, received_at)
+            if not self._memory.is_streamed(name, fact):
                 self._say((fact,))
 
     def _on_gap(self, what: str) -> None:

@@ -12,15 +12,15 @@ the difference of two readings: while something is due, the clock is read again 
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from agents.clock.memory import Waiting, due_id, waiting_id
 from agents.clock.ports import Now, Wait
 from agents.decider import Message
 from agents.declaration import Fact
-from schemas.identity import derived
-from schemas.record import Envelope, Record
+from schemas.record import Envelope
 from schemas.run import ClockReading, Run, RunStatus
 
 log = logging.getLogger(__name__)
@@ -46,15 +46,10 @@ class ClockPerformer:
         self._wait = wait
         self._alarms: dict[int, _Alarm] = {}
 
-    def take_over(
-        self, partition: int, published: Sequence[tuple[Envelope, Record]], publish: Callable[[Fact], None]
-    ) -> None:
+    def take_over(self, partition: int, memory: Waiting, publish: Callable[[Fact], None]) -> None:
         """Wait again for every deadline that was said to be waited for and not yet said to be due."""
         self.release(partition)
-        readings = [record for _, record in published if isinstance(record, ClockReading)]
-        over = {each.run_id for each in readings if each.read_at >= each.due_at}
-        waiting = {each.run_id: each for each in readings if each.run_id not in over}
-        self._alarms[partition] = _Alarm(self._now, self._wait, publish, waiting, f"clock-{partition}")
+        self._alarms[partition] = _Alarm(self._now, self._wait, publish, memory.readings, f"clock-{partition}")
         self._alarms[partition].start()
 
     def release(self, partition: int) -> None:
@@ -99,13 +94,13 @@ class _Alarm:
     """Waits for the deadlines of one partition, and publishes a reading when one is due."""
 
     def __init__(
-        self, now: Now, wait: Wait, publish: Callable[[Fact], None], waiting: dict[UUID, ClockReading], name: str
+        self, now: Now, wait: Wait, publish: Callable[[Fact], None], waiting: Mapping[UUID, ClockReading], name: str
     ) -> None:
         self.stopped = threading.Event()
         self._now = now
         self._wait = wait
         self._publish = publish
-        self._waiting = waiting
+        self._waiting = dict(waiting)
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -156,11 +151,10 @@ class _Alarm:
 
 def _fact(reading: ClockReading, cause: UUID | None = None) -> Fact:
     """Return a reading with its identity; without a cause of its own it follows from the one before the deadline."""
-    waiting, due = (derived("clock-reading", reading.run_id, reading.due_at, what) for what in ("waiting", "due"))
     envelope = Envelope(
-        event_id=due if reading.read_at >= reading.due_at else waiting,
+        event_id=due_id(reading) if reading.read_at >= reading.due_at else waiting_id(reading),
         correlation_id=reading.run_id,
-        causation_id=cause or waiting,
+        causation_id=cause or waiting_id(reading),
         occurred_at=reading.read_at,
     )
     return Fact(reading, envelope)

@@ -157,7 +157,7 @@ class Author:
         outgoing = stamped(decided, 0, standing)
         state = evolved(self.decider, self._now.state, [each.record for each in decided])
         prev = chain_hash(each.sha256 for each in outgoing)
-        self._now = Recovered(state, number + 1, prev, inputs, (), decided[-1].envelope)
+        self._now = Recovered(state, number + 1, prev, inputs, decided[-1].envelope)
         return outgoing
 
 

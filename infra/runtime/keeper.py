@@ -140,23 +140,12 @@ class DecisionKeeper:
         def committer(on_durable: Callable[[int], None]) -> Committer:
             return Committer(producer, name, on_durable)
 
+        snapshots = self._snapshotting(number, recalled)
+        shared = (self._agent, number, start, positions, committer, self._loop, snapshots)
         if self._performer is None:
-            look = None if self._follower is None else self._follower.look
-            return DecidingPartition(
-                self._agent,
-                number,
-                start,
-                positions,
-                committer,
-                self._loop,
-                state=start.state,
-                look=look,
-                snapshots=self._snapshotting(number, recalled),
-            )
-        kept = PerformingPartition(
-            self._agent, number, start, positions, committer, self._loop, performer=self._performer
-        )
-        kept.take_over(start.published)
+            return DecidingPartition(*shared, look=None if self._follower is None else self._follower.look)
+        kept = PerformingPartition(*shared, performer=self._performer)
+        kept.take_over()
         return kept
 
     def _snapshotting(self, number: int, recalled: Recalled) -> Snapshotting:

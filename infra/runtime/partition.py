@@ -1,8 +1,8 @@
 """One partition of one agent: judges its inputs strictly in order and hands every decision over whole.
 
-A deciding partition folds its own events; a performing one (the broker agent) acts outside and publishes what the
-outside said. Both stand on the same rules: a decision carries the positions of all inputs after it, and recovery
-begins there.
+A deciding partition decides by what it has said; a performing one (the broker agent) acts outside and publishes what
+the outside said. Both stand on the same rules: a decision carries the positions of all inputs after it, recovery begins
+there, and what is remembered is the fold of the own events, written down now and then.
 """
 
 import asyncio
@@ -11,13 +11,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from agents.decider import Message
-from agents.decision import Draft, agent_version, as_recorded, dead_letter, drafts, evolved, read, stamped
+from agents.decision import Draft, agent_version, as_recorded, dead_letter, drafts, read, stamped
 from agents.declaration import Agent, Fact, Performer
+from infra.runtime.exits import CRASHED, die
+from infra.runtime.folding import folded
 from infra.runtime.recovery import OUTSIDE, Recovered
 from infra.runtime.snapshotting import Snapshotting
 from infra.runtime.transactions import Committer
 from schemas.record import Record
-from topics.codec import Event, UndecodableError
+from topics.codec import UndecodableError
 from topics.registry import BY_RECORD
 from topics.wire import Incoming, Outgoing, Partition, Standing, chain_hash
 
@@ -31,7 +33,10 @@ NewCommitter = Callable[[Callable[[int], None]], Committer]
 
 
 class AgentPartition:
-    """What deciding and performing partitions share: standing, positions and the way out. Lives in the event loop."""
+    """What deciding and performing partitions share: standing, memory and the way out. Lives in the event loop.
+
+    `snapshots` writes what is remembered down now and then.
+    """
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class AgentPartition:
         positions: dict[Partition, int],
         new_committer: NewCommitter,
         loop: asyncio.AbstractEventLoop,
+        snapshots: Snapshotting | None = None,
     ) -> None:
         self.agent = agent
         self.partition = partition
@@ -48,6 +54,8 @@ class AgentPartition:
         self._version = agent_version(agent.name)
         self._seq = start.seq
         self._prev = start.prev
+        self._state = start.state
+        self._snapshots = snapshots
         self._loop = loop
         self._uncommitted: list[dict[Partition, int]] = []
         self._durable = dict(positions)
@@ -55,6 +63,8 @@ class AgentPartition:
         self._judging = False
         self._given_up = False
         self._committer = new_committer(self._committed)
+        if snapshots is not None:
+            snapshots.start(self._write_beside)
 
     @property
     def durable(self) -> dict[Partition, int]:
@@ -92,7 +102,12 @@ class AgentPartition:
         self.abandon()
 
     def abandon(self) -> None:
-        """Give the partition up at once; what is not committed is decided again by the next owner."""
+        """Give the partition up at once; what is not committed is decided again by the next owner.
+
+        A snapshot that is being made is not written.
+        """
+        if self._snapshots is not None:
+            self._snapshots.stop()
         self._given_up = True
         self._progress.set()
         self._committer.abandon()
@@ -104,14 +119,18 @@ class AgentPartition:
     async def _judge(self, record: Incoming) -> Sequence[Draft]:
         raise NotImplementedError
 
-    def _publish(self, decided: Sequence[Draft], cause: str) -> tuple[Outgoing, ...]:
+    def _publish(self, decided: Sequence[Draft], cause: str) -> None:
         standing = Standing(self.agent.name, self._version, self._seq + 1, self._prev, cause, dict(self.positions))
         outgoing = stamped(decided, self.partition, standing)
+        self._state = folded(self.agent, self._state, as_recorded(outgoing))
         self._seq += 1
         self._prev = chain_hash(each.sha256 for each in outgoing)
         self._uncommitted.append(dict(self.positions))
         self._committer.submit(outgoing)
-        return outgoing
+        if self._snapshots is not None:
+            last = decided[-1].envelope
+            now = Recovered(self._state, self._seq, self._prev, dict(self.positions), last)
+            self._snapshots.decided(now, sum(len(each.value) for each in outgoing))
 
     def _write_beside(self, records: tuple[Outgoing, ...]) -> None:
         if not self._given_up:
@@ -132,23 +151,11 @@ class AgentPartition:
 
 
 class DecidingPartition(AgentPartition):
-    """Folds its own events and decides; `snapshots` writes the state down now and then."""
+    """Decides by the state that its own events make, and what it looks at beside."""
 
-    def __init__(
-        self, *args: Any, state: Any, look: Look | None, snapshots: Snapshotting | None = None, **settings: Any
-    ) -> None:
+    def __init__(self, *args: Any, look: Look | None, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self._state = state
         self._look = look
-        self._snapshots = snapshots
-        if snapshots is not None:
-            snapshots.start(self._write_beside)
-
-    def abandon(self) -> None:
-        """Give the partition up at once; a snapshot that is being made is not written."""
-        if self._snapshots is not None:
-            self._snapshots.stop()
-        super().abandon()
 
     async def _judge(self, record: Incoming) -> Sequence[Draft]:
         decider = self.agent.decider
@@ -163,29 +170,21 @@ class DecidingPartition(AgentPartition):
             return (dead_letter(record, self.agent.name, event.envelope, error),)
         return drafts(self.agent, decider, self._state, event, view)
 
-    def _publish(self, decided: Sequence[Draft], cause: str) -> tuple[Outgoing, ...]:
-        outgoing = super()._publish(decided, cause)
-        decider = self.agent.decider
-        if decider is not None:
-            self._state = evolved(decider, self._state, as_recorded(outgoing))
-        if self._snapshots is not None:
-            last = decided[-1].envelope
-            now = Recovered(self._state, self._seq, self._prev, dict(self.positions), last=last)
-            self._snapshots.decided(now, sum(len(each.value) for each in outgoing))
-        return outgoing
-
 
 class PerformingPartition(AgentPartition):
-    """Acts outside, one message at a time in a thread, and publishes what the outside said, asked or unasked."""
+    """Acts outside, one message at a time in a thread, and publishes what the outside said, asked or unasked.
+
+    The performer begins with what is remembered and goes on with a memory of its own, which is ahead by what it has not
+    published yet. The one here is what the log says, so it is the one that is written down.
+    """
 
     def __init__(self, *args: Any, performer: Performer, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._performer = performer
 
-    def take_over(self, published: Sequence[Event]) -> None:
+    def take_over(self) -> None:
         """Let the performer start; called once, in the consumer's thread, before any message."""
-        earlier = [(event.envelope, event.record) for event in published]
-        self._performer.take_over(self.partition, earlier, self.publish_unasked)
+        self._performer.take_over(self.partition, self._state, self.publish_unasked)
 
     def publish_unasked(self, fact: Fact) -> None:
         """Publish what came without being asked; may be called from any thread."""
@@ -206,8 +205,13 @@ class PerformingPartition(AgentPartition):
         return tuple(_draft(fact) for fact in facts)
 
     def _unasked(self, fact: Fact) -> None:
-        if not self._given_up:
-            self._publish((_draft(fact),), f"{OUTSIDE}{fact.envelope.event_id}")
+        if self._given_up:
+            return
+        cause = f"{OUTSIDE}{fact.envelope.event_id}"
+        try:
+            self._publish((_draft(fact),), cause)
+        except Exception as error:  # the performer takes it for said: nobody would ever say it
+            die(CRASHED, f"{self.agent.name}-{self.partition}, {cause}", error)
 
 
 def _draft(fact: Fact) -> Draft:

@@ -8,14 +8,13 @@ a warning and the whole log is folded, which has the last word.
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from agents.decider import Decider
 from agents.declaration import Agent
 from infra.kafka.log import high_watermarks, read
+from infra.runtime.folding import form_of_memory
 from infra.runtime.recovery import Decision, LogDamagedError, Recovered, decisions, number_of, own, recovered
 from infra.runtime.snapshots import TOPIC, Snapshot, whole
-from infra.runtime.state_form import StateForm, form_of_states
+from infra.runtime.state_form import StateForm
 from infra.runtime.state_parts import StateFormError
 from topics.registry import written_by
 from topics.wire import Incoming, Partition, header_or_none
@@ -72,8 +71,8 @@ def recall(
     The caller must have fenced the former owner. `note` is given what is worth a snapshot, as the fold comes by.
     """
     folding = _Folding(bootstrap_servers, agent, partition, settings, note)
-    if agent.decider is not None and not settings.from_zero:
-        for snapshot, form in _candidates(bootstrap_servers, agent, agent.decider, partition):
+    if not settings.from_zero:
+        for snapshot, form in _candidates(bootstrap_servers, agent, partition):
             try:
                 return folding.behind(snapshot, form)
             except (HangsInTheAirError, StateFormError, LogDamagedError) as error:
@@ -91,7 +90,7 @@ class _Folding:
         self._bootstrap_servers = bootstrap_servers
         self._agent = agent
         self._outputs = [(topic.name, partition) for topic in written_by(agent.name)]
-        self._every = 0 if agent.decider is None else settings.every
+        self._every = settings.every
         self._note = note
 
     def from_zero(self) -> Recalled:
@@ -108,8 +107,8 @@ class _Folding:
         return self._folded(found, snapshot.after(form.from_text(snapshot.text)))
 
     def _folded(self, found: Iterator[Decision], after: Recovered | None = None) -> Recalled:
-        agent, begun = self._agent, after.seq if after else 0
-        now = recovered(agent.decider, found, agent.performs, after, self._noted_in_passing)
+        begun = after.seq if after else 0
+        now = recovered(self._agent, found, after, self._noted_in_passing)
         if 0 < self._every <= now.seq - begun and now.seq % KEPT_EVERY:
             self._note(now)
         return Recalled(now, begun)
@@ -119,11 +118,9 @@ class _Folding:
             self._note(standing)
 
 
-def _candidates(
-    bootstrap_servers: str, agent: Agent, decider: Decider[Any], partition: int
-) -> Iterator[tuple[Snapshot, StateForm]]:
+def _candidates(bootstrap_servers: str, agent: Agent, partition: int) -> Iterator[tuple[Snapshot, StateForm]]:
     try:
-        form = form_of_states(decider)
+        form = form_of_memory(agent)
     except StateFormError as error:
         log.warning("%s: no snapshots: %s", agent.name, error)
         return

@@ -6,12 +6,12 @@ the state, not the records; where it may begin later than at the first decision 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from agents.decider import Decider
-from agents.decision import evolved
+from agents.declaration import Agent
 from infra.errors import TapeError
+from infra.runtime.folding import folded, initial
 from schemas.record import Envelope
 from topics.codec import Event, UndecodableError, decode
 from topics.wire import GENESIS, Incoming, Partition, Place, chain_hash, header, header_or_none, parse_positions
@@ -52,7 +52,6 @@ class Recovered:
     seq: int = 0
     prev: str = GENESIS
     positions: dict[Partition, int] = field(default_factory=dict)
-    published: tuple[Event, ...] = ()
     last: Envelope | None = None
     covered: dict[Partition, int] = field(default_factory=dict)
 
@@ -79,27 +78,23 @@ def decisions(records: Iterable[Incoming], first: int = 1) -> Iterator[Decision]
 
 
 def recovered(
-    decider: Decider[Any] | None,
+    agent: Agent,
     found: Iterable[Decision],
-    keep_published: bool = False,
     after: Recovered | None = None,
     on_decision: Callable[[Recovered], None] = lambda _: None,
 ) -> Recovered:
-    """Return the state after the decisions: a fold for a decider, the decoded records for a performer.
+    """Return where the agent-partition stands after the decisions.
 
     The fold begins with `after`; `on_decision` is told where the agent-partition stands after each decision.
     """
-    now = after or Recovered(None if decider is None else decider.initial_state())
-    published: list[Event] = []
+    now = after or Recovered(initial(agent))
     for decision in found:
         events = tuple(_decoded(record) for record in decision.records)
-        state = now.state if decider is None else evolved(decider, now.state, [each.record for each in events])
+        state = folded(agent, now.state, events)
         covered = now.covered | _firsts(decision)
-        now = Recovered(state, decision.seq, decision.hash, decision.inputs, (), events[-1].envelope, covered)
+        now = Recovered(state, decision.seq, decision.hash, decision.inputs, events[-1].envelope, covered)
         on_decision(now)
-        if keep_published:
-            published += events
-    return replace(now, published=tuple(published))
+    return now
 
 
 class _Chain:

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from agents.decision import agent_version
-from infra.runtime import state_form, state_parts
+from infra.runtime import folding, state_form, state_parts
 from infra.runtime.recovery import Recovered
 from schemas.identity import derived
 from schemas.record import Envelope
@@ -50,18 +50,18 @@ class Snapshot:
 
     def after(self, state: object) -> Recovered:
         """Return where the agent-partition stands with the state that the text has become."""
-        return Recovered(state, self.seq, self.prev, dict(self.inputs), (), self.last, dict(self.covered))
+        return Recovered(state, self.seq, self.prev, dict(self.inputs), self.last, dict(self.covered))
 
 
 @cache
 def form_of(agent: str) -> str:
-    """Return the hash of all that a state follows from: the agent's sources, and how states are written.
+    """Return the hash of all that a state follows from: the agent's sources, and how states are folded and written.
 
     The sources and not only the classes of the state: other code may fold the same events to another state of the same
     form. So a release folds each agent's log once, and writes its snapshots anew.
     """
     digest = hashlib.sha256(agent_version(agent).encode())
-    for page in (state_form.__file__, state_parts.__file__):
+    for page in (folding.__file__, state_form.__file__, state_parts.__file__):
         digest.update(Path(page).read_bytes())
     return digest.hexdigest()[:16]
 

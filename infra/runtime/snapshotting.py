@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from confluent_kafka import Producer
 
 from agents.declaration import Agent
+from infra.runtime.folding import form_of_memory
 from infra.runtime.recall import KEPT_EVERY, Note, Recalled, SnapshotSettings
 from infra.runtime.recovery import Recovered
 from infra.runtime.snapshots import LATEST, written
-from infra.runtime.state_form import form_of_states
 from infra.runtime.state_parts import StateFormError
 from topics.registry import written_by
 from topics.wire import Outgoing, Partition
@@ -71,7 +71,7 @@ class Snapshotting:
         self._task: asyncio.Task[None] | None = None
         self._submit: Submit | None = None
         try:
-            self._form = form_of_states(agent.decider)
+            self._form = form_of_memory(agent)
         except StateFormError as error:
             log.warning("%s: no snapshots: %s", self._name, error)
             self._settings = replace(settings, every=0)
@@ -135,7 +135,7 @@ def noting(producer: Producer, agent: Agent, partition: int) -> Note:
     def note(standing: Recovered) -> None:
         slot = LATEST if standing.seq % KEPT_EVERY else standing.seq
         try:
-            text = form_of_states(agent.decider).to_text(standing.state)
+            text = form_of_memory(agent).to_text(standing.state)
         except StateFormError as error:
             log.warning("%s-%d: no snapshot of seq %d: %s", agent.name, partition, standing.seq, error)
             return

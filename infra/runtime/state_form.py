@@ -1,4 +1,4 @@
-"""A decider's state as text and back, exactly, driven by the type hints of what it is made of.
+"""What an agent remembers as text and back, exactly, driven by the type hints of what it is made of.
 
 Frozen dataclasses, pydantic values, immutable maps, tuples, frozen sets, enums and the plain values of records; nothing
 else, and nothing whose type is not exactly the one its hint names. What a state is not made of is refused when it is
@@ -40,12 +40,12 @@ class StateForm:
             raise StateFormError(f"expected the text of a state, was another: {error!r}") from error
 
 
-def form_of_states(decider: Any) -> StateForm:
-    """Return the form of a decider's states, as `initial_state` says it returns them.
+def form_of_states(keeper: Any) -> StateForm:
+    """Return the form of the states of a decider, or of a performer's memory, as `initial_state` says it returns them.
 
     Raises StateFormError when it does not say, or when they are made of something that cannot be written down.
     """
-    hint = get_type_hints(decider.initial_state).get("return")
+    hint = get_type_hints(keeper.initial_state).get("return")
     if hint is None:
         raise StateFormError("expected initial_state to say what it returns, was no hint")
     return StateForm(hint)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from agents.broker.ports import LISTENING, NewOrder, OrderStatusFilter, Reply, Side, Subscription
+from schemas.account import TRANSFERS
 from schemas.identity import derived
 
 OPENED_AT = datetime(2012, 6, 1, 13, 30, tzinfo=UTC)
@@ -178,6 +179,10 @@ class FakeBrokerage:
 
     def activities(self, after: datetime | None) -> Reply:
         return self._troubled("activities", lambda: reply(self._after(after)))
+
+    def transfers(self, after: datetime | None) -> Reply:
+        rows = [each for each in self._after(after) if each["activity_type"] in TRANSFERS]
+        return self._troubled("transfers", lambda: reply(rows))
 
     def account(self) -> Reply:
         worth = sum((quantity * self.prices[symbol] for symbol, quantity in self.held.items()), ZERO)

@@ -1,7 +1,6 @@
 """Right before an order is sent: what the gate is shown, what keeps it back here, and what is asked afterwards."""
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -16,14 +15,6 @@ from tests.agents.gateway.words import ACCOUNT, NAME
 
 UNAUTHORIZED = refusal(401, 0, "unauthorized.")
 CHECKING = step(ExecType.CHECKING, attempt=0)
-
-
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    made = Desk()
-    made.begins()
-    yield made
-    made.performer.release(0)
 
 
 def test_while_this_machine_is_halted_nothing_is_sent(desk: Desk) -> None:
@@ -89,7 +80,7 @@ def test_a_check_shows_the_market_and_the_account_in_the_chain_of_its_order(desk
 
     assert kinds([report]) == [("READ", "CHECK", 200)]
     assert (report.client_order_id, report.attempt, report.error) == (NAME, 0, "")
-    assert set(json.loads(report.body)) == {"read_at", "quote", "account", "positions", "clock"}
+    assert set(json.loads(report.body)) == {"read_at", "quote", "account", "transfers", "positions", "clock"}
     assert fact.envelope.correlation_id == RUN
     assert fact.envelope.causation_id == derived("event", "cause")
     assert desk.brokerage.posts == []

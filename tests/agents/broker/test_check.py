@@ -16,7 +16,7 @@ from tests.agents.gateway.words import AS_OF
 
 BESIDE = ("AAPL", "IBM")
 CUT_SHORT, A_NUMBER = Reply(200, '{"id', None), Reply(200, "3", None)
-PARTS = ("clock", "quotes", "account", "positions")
+PARTS = ("clock", "quotes", "account", "transfers", "positions")
 
 
 @dataclass
@@ -66,10 +66,21 @@ def test_a_check_shows_time_quote_account_positions_and_hours_in_the_brokers_wor
     assert account in said.body
     assert '"quote":{"bp" : 9.990,"ap":10.01, "t":"2012-06-01T15:55:00Z"}' in said.body
     shown = json.loads(said.body)
-    assert list(shown) == ["read_at", "quote", "account", "positions", "clock"]
+    assert list(shown) == ["read_at", "quote", "account", "transfers", "positions", "clock"]
     assert shown["read_at"] == AS_OF.isoformat()
     assert [row["symbol"] for row in shown["positions"]] == ["IBM"]
     assert shown["clock"]["timestamp"] == QUOTED_AT
+
+
+def test_a_check_shows_the_transfers_of_the_last_days_and_no_other_activity(gate: Gate) -> None:
+    gate.brokerage.deposit("500")
+    gate.brokerage.charge("1")
+    gate.brokerage.activity[0]["date"] = "2012-05-20"
+    gate.brokerage.deposit("-70", "CSW")
+
+    shown = json.loads(gate.checks().body)
+
+    assert [(row["activity_type"], row["net_amount"]) for row in shown["transfers"]] == [("CSW", "-70")]
 
 
 def test_orders_right_after_one_another_share_what_was_read(gate: Gate) -> None:

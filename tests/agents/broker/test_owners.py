@@ -1,6 +1,6 @@
 """Whose an execution is when its order cannot simply be read: it is gone, it is one of many, its log is gone."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,19 +24,6 @@ from tests.agents.gateway.words import AS_OF, NAME
 GONE = ""
 BY_HAND = "by-hand"
 OF_ANOTHER_LOG = client_order_id("net", "AAPL", AS_OF, derived("another log's intent"))
-
-
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    made = Desk()
-    made.begins()
-    yield made
-    made.performer.release(0)
-
-
-@pytest.fixture
-def post() -> Post:
-    return Post()
 
 
 def trades(said: list[Any]) -> list[str | None]:

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from agents.broker import memory
 from agents.broker.agent import AGENT
 from agents.broker.performer import CHECK_AGE_MAX, WAITS_MAX, BrokerPerformer
 from agents.broker.ports import NewOrder, Reply
 from agents.decider import Message
 from agents.declaration import Fact
 from agents.gateway import decider as gateway
-from agents.testing import given, through_the_wire
+from agents.testing import given, remembered, through_the_wire
 from schemas.account import AccountActivity, AccountSnapshot, OrderProgress, SnapshotStatus
 from schemas.execution import Execution, ExecutionStatus
 from schemas.identity import derived
@@ -66,7 +67,7 @@ class Desk:
     def begins(self, published: Sequence[Fact] = ()) -> None:
         """Take the account over a second ago, and wait for the poll that follows the confirmation of the stream."""
         self.clock.at -= timedelta(seconds=1)
-        self.performer.take_over(0, [(each.envelope, each.record) for each in published], self.unasked.put)
+        self.performer.take_over(0, remembered(memory, published), self.unasked.put)
         self.clock.at += timedelta(seconds=1)
         assert self.performer._watches[ACCOUNT].missing() == ""
 
@@ -87,14 +88,6 @@ class Desk:
     def heard(self, count: int) -> list[Any]:
         """Return the next records published unasked; waits for them."""
         return [self.unasked.get(timeout=10).record for _ in range(count)]
-
-
-@pytest.fixture
-def desk() -> Any:
-    made = Desk()
-    made.begins()
-    yield made
-    made.performer.release(0)
 
 
 def step(exec_type: ExecType, status: OrdStatus = OrdStatus.PENDING_NEW, **changed: Any) -> OrderEvent:
@@ -545,7 +538,7 @@ def test_after_release_nothing_is_published(desk: Desk) -> None:
 def test_only_the_accounts_of_a_partition_are_served() -> None:
     ours, theirs = FakeBrokerage(), FakeBrokerage()
     performer = BrokerPerformer({"a": ours, "b": theirs}, Clock(), lambda account: int(account == "b"))
-    performer.take_over(0, (), lambda _: None)
+    performer.take_over(0, memory.initial_state(), lambda _: None)
 
     assert (ours.on_message is not None, theirs.on_message is not None) == (True, False)
     performer.release(0)

@@ -1,7 +1,6 @@
 """Trades by hand: told from our own by the order's client order id, whatever was lost on the way."""
 
 import json
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -21,19 +20,6 @@ from tests.agents.gateway.words import ACCOUNT, AS_OF
 BY_PHONE = "3f1c8a52-9f6e-4d6e-9b8e-6d2f0f2f7f10"
 OLDER = "alch-AAPL-20120601T155500-1a2b3c4d"
 OURS = client_order_id("net", "AAPL", AS_OF, derived("intent"))
-
-
-@pytest.fixture
-def desk() -> Iterator[Desk]:
-    made = Desk()
-    made.begins()
-    yield made
-    made.performer.release(0)
-
-
-@pytest.fixture
-def post() -> Post:
-    return Post()
 
 
 def trades(said: list[Any]) -> list[tuple[str, str | None]]:

@@ -94,10 +94,20 @@ def test_what_the_gateway_calls_unknown_is_read_without_end_because_capital_wait
     assert reads(post, 60) == ["order 404"]
 
 
-def test_what_only_this_process_takes_for_unknown_is_read_for_a_week(post: Post) -> None:
-    heir = restarted(post, post.said)
+def test_what_only_this_process_takes_for_unknown_is_read_for_a_week_and_then_once_more(post: Post) -> None:
+    heir = restarted(post, [answered(post, SILENT)])
+    assert reads(heir, 0) == reads(heir, 60) == ["order 404"]
     heir.at += UNKNOWN_FOR + timedelta(seconds=1)
-    assert reads(heir, 60) == []
+    assert reads(heir, 60) == ["order 404"]
+    assert reads(heir, 1000) == []
+
+
+def test_an_order_executed_while_nobody_was_there_for_weeks_is_read_by_the_next_owner(post: Post) -> None:
+    order = post.brokerage.submit_late(NAME)
+    post.brokerage.fill(NAME, order.new.order_qty)
+    silence = answered(post, SILENT)
+    post.at += 3 * UNKNOWN_FOR
+    assert reads(restarted(post, [silence]), 0) == ["fills to 10", "order filled"]
 
 
 # --- after a restart

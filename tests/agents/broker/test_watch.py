@@ -10,7 +10,8 @@ import pytest
 
 from agents.broker import facts
 from agents.broker.facts import Origin
-from agents.broker.memory import FOLLOWED_FOR, AccountMemory
+from agents.broker.forgetting import FOLLOWED_FOR
+from agents.broker.memory import AccountMemory
 from agents.broker.poll import CLOSED_OVERLAP, TRIES
 from agents.broker.ports import NewOrder, Reply
 from agents.broker.watch import AccountWatch
@@ -88,11 +89,6 @@ def _word(record: Any) -> str:
         return "silence"
     shown = json.loads(record.body)
     return f"order {shown['status']}" if record.http_status == 200 else f"order {record.http_status}"
-
-
-@pytest.fixture
-def post() -> Post:
-    return Post()
 
 
 def test_a_poll_of_a_quiet_account_says_nothing(post: Post) -> None:
@@ -296,7 +292,7 @@ def test_positions_that_a_snapshot_has_shown_are_not_said(post: Post) -> None:
         for status, shown in ((SnapshotStatus.FAILED, snapshot_content()), (SnapshotStatus.READ, content))
     )
     for snapshot in (read, failed):
-        post.memory.note(ENVELOPE, snapshot)
+        post.memory.note_fact(Fact(snapshot, ENVELOPE))
     assert post.polls_all() == []
 
 

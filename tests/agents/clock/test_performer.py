@@ -10,12 +10,13 @@ from uuid import UUID
 
 import pytest
 
+from agents.clock import memory
 from agents.clock.agent import AGENT
 from agents.clock.performer import ATTEMPTS, READ_AGAIN_S, ClockPerformer
 from agents.decider import Message
 from agents.declaration import Fact, Performer
 from agents.scheduler import decider as scheduler
-from agents.testing import given, through_the_wire
+from agents.testing import given, remembered, through_the_wire
 from schemas.identity import derived
 from schemas.record import Envelope, Record
 from schemas.run import ClockReading, DeadlinePassed, Run, RunRefusal, RunStatus
@@ -51,8 +52,8 @@ class Room:
 
     def open(self, *published: Fact, partition: int = 1) -> float | None:
         """Take a partition over and return how long is waited first."""
-        earlier = [(each.envelope, through_the_wire(each.record)) for each in published]
-        self.performer.take_over(partition, earlier, self.said.append)
+        earlier = [Fact(through_the_wire(each.record), each.envelope) for each in published]
+        self.performer.take_over(partition, remembered(memory, earlier), self.said.append)
         return self.pauses.get(timeout=PATIENCE_S)
 
     def tick(self, **elapsed: float) -> float | None:
@@ -260,7 +261,7 @@ def test_a_first_reading_is_tried_a_few_times_and_then_ends_the_process() -> Non
             pauses.append(seconds)
 
     room.performer = ClockPerformer(room.now, lambda _: 1, wait)
-    room.performer.take_over(1, [], room.said.append)
+    room.performer.take_over(1, memory.initial_state(), room.said.append)
     room.unreadable = ATTEMPTS - 1
     (said,) = room.perform(run(deadline_at=NOW))
     assert said.record == reading(run(deadline_at=NOW), NOW)
@@ -281,7 +282,7 @@ def test_a_partition_that_leaves_while_the_clock_cannot_be_read_is_left_alone() 
             room.performer.release(1)
 
     room.performer = ClockPerformer(room.now, lambda _: 1, wait)
-    room.performer.take_over(1, [], room.said.append)
+    room.performer.take_over(1, memory.initial_state(), room.said.append)
     assert room.perform(run()) == ()
     assert room.unreadable == ATTEMPTS - 1
 

@@ -7,6 +7,7 @@ import pytest
 from infra.bench import recovering
 from infra.bench.recovering import AGENT, RUN_EVERY, Author, Took, table
 from infra.runtime.recovery import decisions, own, recovered
+from infra.worker import declared
 from topics.wire import Incoming, Outgoing
 
 
@@ -28,7 +29,7 @@ def test_what_is_written_folds_to_what_the_author_remembers(monkeypatch: pytest.
     author.write_until(2 * RUN_EVERY + 5)
     monkeypatch.setattr(recovering, "high_watermarks", lambda _, outputs: dict.fromkeys(outputs, len(author.records)))
     stands = author.standing()
-    found = recovered(author.decider, decisions(own(author.records, AGENT)))
+    found = recovered(declared(AGENT), decisions(own(author.records, AGENT)))
 
     assert (found.state, found.seq, found.prev, found.positions) == (
         stands.state,

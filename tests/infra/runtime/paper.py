@@ -60,7 +60,7 @@ class Log:
         return list(decisions(own((record for record in self.records if record.topic in topics), AGENT.name)))
 
     def recovered(self) -> Recovered:
-        return recovered(AGENT.decider, self.decisions())
+        return recovered(AGENT, self.decisions())
 
     def rejudged(self, agent: Agent = AGENT, correlation_id: str | None = None) -> Verdict:
         replay = Rejudge(History.of(self.records), correlation_id)
@@ -130,7 +130,6 @@ class PaperWorker:
             positions,
             committer,
             self.loop,
-            state=start.state,
             look=None,
             snapshots=None if self.snapshots is None else self._snapshotting(Recalled(start, 0)),
         )

@@ -1,22 +1,26 @@
 """Who keeps the partitions: co-partitioned inputs, and facts from outside in one sequence with the asked ones."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from agents.decider import Message
-from agents.declaration import Agent, Fact
+from agents.declaration import Fact
 from infra.errors import TapeError
+from infra.runtime.folding import form_of_memory
 from infra.runtime.keeper import DecisionKeeper
 from infra.runtime.partition import PerformingPartition
-from infra.runtime.recovery import Recovered, recovered
+from infra.runtime.recall import Recalled, SnapshotSettings
+from infra.runtime.recovery import recovered
+from infra.runtime.snapshots import whole
+from infra.runtime.snapshotting import Snapshotting
 from infra.runtime.transactions import TransactionSettings
 from schemas.identity import derived
-from schemas.record import Envelope, Record
 from tests.infra.runtime.paper import INPUTS, Log, PaperCommitter
-from tests.infra.runtime.toy import AGENT, START, State, Toy, reading, request
-from topics.wire import Partition
+from tests.infra.runtime.test_snapshotting import AtOnce, rest
+from tests.infra.runtime.toy import AGENT, PERFORMS, START, Outside, State, Toy, fact, reading, request
+from topics.wire import Incoming, Partition
 
 
 @pytest.fixture
@@ -36,34 +40,6 @@ def test_inputs_that_are_not_partitioned_alike_are_refused_before_anybody_is_fen
 
 
 # ---- facts from outside
-PERFORMS = Agent(AGENT.name, performs=True)
-
-
-class Outside:
-    """Answers each request with a run, and can speak unasked."""
-
-    def __init__(self) -> None:
-        self.publish: Callable[[Fact], None] | None = None
-        self.released = False
-
-    def perform(self, message: Message) -> Sequence[Fact]:
-        return [fact(each) for each in Toy().decide(State(), message)]
-
-    def take_over(
-        self, partition: int, published: Sequence[tuple[Envelope, Record]], publish: Callable[[Fact], None]
-    ) -> None:
-        self.earlier = list(published)
-        self.publish = publish
-
-    def release(self, partition: int) -> None:
-        self.released = True
-
-
-def fact(record: Record) -> Fact:
-    identity = derived("outside", record.model_dump_json())
-    return Fact(record, Envelope(event_id=identity, correlation_id=identity, causation_id=identity, occurred_at=START))
-
-
 def said_by_outside(number: int) -> Fact:
     (run,) = Toy().decide(State(), Message(request(number), derived("a"), derived("b"), START))
     return fact(run)
@@ -72,8 +48,8 @@ def said_by_outside(number: int) -> Fact:
 class Performance:
     """One incarnation of a performing partition on a paper log."""
 
-    def __init__(self, log: Log, loop: asyncio.AbstractEventLoop) -> None:
-        start: Recovered = recovered(None, log.decisions(), keep_published=True)
+    def __init__(self, log: Log, loop: asyncio.AbstractEventLoop, every: int = 0) -> None:
+        start = recovered(PERFORMS, log.decisions())
         positions: dict[Partition, int] = {(topic, 0): 0 for topic in INPUTS} | start.positions
 
         def committer(on_durable: Callable[[int], None]) -> PaperCommitter:
@@ -81,8 +57,12 @@ class Performance:
             return self.committer
 
         self.outside = Outside()
-        self.partition = PerformingPartition(PERFORMS, 0, start, positions, committer, loop, performer=self.outside)
-        self.partition.take_over(start.published)
+        settings = SnapshotSettings(every)
+        snapshots = Snapshotting(PERFORMS, 0, settings, log.ends, loop, Recalled(start, 0))
+        self.partition = PerformingPartition(
+            PERFORMS, 0, start, positions, committer, loop, snapshots, performer=self.outside
+        )
+        self.partition.take_over()
 
 
 def test_what_the_outside_says_asked_and_unasked_is_one_sequence(loop: asyncio.AbstractEventLoop) -> None:
@@ -100,9 +80,7 @@ def test_what_the_outside_says_asked_and_unasked_is_one_sequence(loop: asyncio.A
     assert (unasked.seq, unasked.cause) == (2, f"outside:{said_by_outside(7).envelope.event_id}")
     assert unasked.inputs == {("run-requests.v1", 0): 1, ("clock-readings.v1", 0): 1}
     again = Performance(log, loop)
-    assert [envelope.event_id for envelope, _ in again.outside.earlier] == [
-        fact.envelope.event_id for fact in (said_by_outside(0), said_by_outside(7))
-    ]
+    assert again.outside.earlier == tuple(each.envelope.event_id for each in (said_by_outside(0), said_by_outside(7)))
     assert log.rejudged(PERFORMS).of(AGENT.name).facts == 2
 
 
@@ -115,3 +93,44 @@ def test_nothing_unasked_is_published_for_a_partition_that_was_given_up(loop: as
     performance.outside.publish(said_by_outside(2))
     loop.run_until_complete(asyncio.sleep(0))
     assert performance.committer.open == []
+
+
+class Died(BaseException):
+    """The process has ended."""
+
+
+def test_a_fact_that_cannot_be_published_ends_the_process_because_the_performer_takes_it_for_said(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(code: int, why: str, error: Exception) -> None:
+        raise Died(code, why, str(error))
+
+    monkeypatch.setattr("infra.runtime.partition.die", die)
+    performance = Performance(Log(), loop)
+    good = said_by_outside(1)
+    bad = Fact(good.record.model_copy(update={"warnings": "none"}), good.envelope)
+    with pytest.raises(Died, match=f"scheduler-0, outside:{good.envelope.event_id}"):
+        performance.partition._unasked(bad)
+    assert performance.committer.open == []
+    performance.partition._unasked(good)
+    assert len(performance.committer.open) == 1
+
+
+def test_what_a_performer_remembers_is_written_down_as_a_decider_does(loop: asyncio.AbstractEventLoop) -> None:
+    loop.set_default_executor(AtOnce(1))
+    log = Log()
+    performance = Performance(log, loop, every=10)
+    publish = performance.outside.publish
+    assert publish is not None
+    for number in range(12):
+        publish(said_by_outside(number))
+        rest(loop)
+    performance.committer.commit(12)
+
+    [records] = performance.committer.beside
+    incoming = [Incoming(each.topic, 0, n, 0, each.key, each.value, each.headers) for n, each in enumerate(records)]
+    [snapshot] = whole(incoming, PERFORMS.name, 0)
+    at = recovered(PERFORMS, log.decisions()[: snapshot.seq])
+    assert (snapshot.seq, form_of_memory(PERFORMS).from_text(snapshot.text)) == (11, at.state)
+    tail = recovered(PERFORMS, log.decisions()[snapshot.seq :], after=snapshot.after(at.state))
+    assert tail.state == Performance(log, loop).outside.earlier == recovered(PERFORMS, log.decisions()).state

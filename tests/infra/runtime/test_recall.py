@@ -2,21 +2,22 @@
 
 import pytest
 
+from agents.declaration import Agent
 from infra.kafka.log import read_all
 from infra.runtime.recall import Recalled, SnapshotSettings, recall
 from schemas.record import Record
 from schemas.snapshot import AgentSnapshot
 from tests.infra.runtime.bench import SNAPSHOTS, Bench, undisturbed
 from tests.infra.runtime.test_kills import KILLED, SLOW, storm
-from tests.infra.runtime.toy import AGENT, request
+from tests.infra.runtime.toy import AGENT, PERFORMS, request
 from topics.codec import decode
 
 #: Every 20 decisions, and slow enough for the asking in between, which takes tens of milliseconds.
 OFTEN = {"TOY_SNAPSHOT_EVERY": "20", "TOY_SLOW_S": "0.005"}
 
 
-def recalled(bench: Bench, from_zero: bool = False) -> Recalled:
-    return recall(bench.bootstrap, AGENT, 0, SnapshotSettings(every=20, from_zero=from_zero))
+def recalled(bench: Bench, from_zero: bool = False, agent: Agent = AGENT) -> Recalled:
+    return recall(bench.bootstrap, agent, 0, SnapshotSettings(every=20, from_zero=from_zero))
 
 
 def expect_the_same(bench: Bench) -> Recalled:
@@ -109,6 +110,24 @@ def test_kills_at_random_moments_with_snapshots_lose_and_double_nothing(
     assert bench.said() == undisturbed(fed)
     assert bench.check().decisions == 500
     assert expect_the_same(bench).folded_from > 0
+
+
+def test_a_performer_goes_on_from_its_snapshot_with_all_it_has_said(bench: Bench) -> None:
+    bench.feed(requests(150))
+    worker = bench.worker(TOY_PERFORMS="1", **OFTEN)
+    bench.judged(worker)
+    assert worker.kill() == KILLED
+    resumed, folded = recalled(bench, agent=PERFORMS), recalled(bench, from_zero=True, agent=PERFORMS)
+    assert (resumed.folded_from > 20, folded.folded_from) == (True, 0)
+    assert (resumed.now.state, resumed.now.seq) == (folded.now.state, 150)
+
+    bench.feed(requests(150, 150))
+    last = bench.worker(TOY_PERFORMS="1", **OFTEN)
+    bench.judged(last)
+    assert last.stop() == 0
+    assert "partition 0 remembers 150 facts" in last.text
+    assert "is passed over" not in last.text
+    assert len(bench.decisions()) == 300
 
 
 def requests(count: int, start: int = 0) -> list[Record]:

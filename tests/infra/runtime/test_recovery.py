@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from agents.declaration import Agent
 from infra.runtime.recovery import LogDamagedError, recovered
 from tests.infra.runtime.paper import INPUTS, Log, PaperWorker, resealed, with_header, written
-from tests.infra.runtime.toy import AGENT, State, inputs, reading, request
+from tests.infra.runtime.toy import AGENT, PERFORMS, State, inputs, reading, request
 from topics.wire import GENESIS, header
 
 
@@ -44,12 +45,14 @@ def test_what_others_have_written_to_the_same_topics_is_no_memory(log: Log) -> N
     assert log.recovered() == start
 
 
-def test_a_performer_gets_back_what_it_has_published(log: Log) -> None:
-    start = recovered(None, log.decisions(), keep_published=True)
-    assert start.state is None
-    assert [str(event.envelope.event_id) for event in start.published] == [
-        header(record.headers, "event_id") for record in log.own()
-    ]
+def test_a_performer_remembers_its_own_facts(log: Log) -> None:
+    start = recovered(PERFORMS, log.decisions())
+    assert [str(each) for each in start.state] == [header(record.headers, "event_id") for record in log.own()]
+
+
+def test_one_without_a_memory_knows_where_it_stands_and_nothing_else(log: Log) -> None:
+    start = recovered(Agent(AGENT.name, performs=True), log.decisions())
+    assert replace(log.recovered(), state=None) == start
 
 
 def test_a_missing_decision_is_a_gap(log: Log) -> None:
@@ -136,7 +139,7 @@ def test_an_own_event_of_an_unknown_schema_is_not_skipped(log: Log) -> None:
     record = log.single()
     log.change(record, resealed(replace(record, value=b"\x00\x7f\xff\xff\xff" + (record.value or b"")[5:])))
     with pytest.raises(LogDamagedError):
-        recovered(AGENT.decider, log.decisions()[:5])
+        recovered(AGENT, log.decisions()[:5])
 
 
 def test_a_state_with_a_refused_input_is_the_same_after_recovery() -> None:

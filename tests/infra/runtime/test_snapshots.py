@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from infra.runtime import recall as module
 from infra.runtime import snapshots
+from infra.runtime.folding import form_of_memory
 from infra.runtime.recall import Recalled, SnapshotSettings, recall
 from infra.runtime.recovery import LogDamagedError, Recovered, recovered
 from infra.runtime.snapshots import LATEST, TOPIC, written
@@ -19,7 +20,7 @@ from infra.runtime.state_form import form_of_states
 from schemas.snapshot import AgentSnapshot
 from tests.infra.runtime.paper import Log, resealed, with_header
 from tests.infra.runtime.paper import written as log_of
-from tests.infra.runtime.toy import AGENT, inputs
+from tests.infra.runtime.toy import AGENT, PERFORMS, inputs
 from topics.codec import decode, encode
 from topics.registry import written_by
 from topics.wire import Incoming, Outgoing, Partition, header
@@ -89,7 +90,7 @@ def paper(monkeypatch: pytest.MonkeyPatch) -> Paper:
 
 def standing(seq: int) -> Recovered:
     """Return where the toy stood after one of its decisions."""
-    return recovered(AGENT.decider, LOG.decisions()[:seq])
+    return recovered(AGENT, LOG.decisions()[:seq])
 
 
 def snapshot_of(at_seq: int, slot: int = LATEST, **changed: object) -> tuple[Outgoing, ...]:
@@ -110,6 +111,18 @@ def test_recovery_from_any_snapshot_stands_where_folding_everything_does(paper: 
         found = paper.recalled()
         assert found.folded_from == seq
         assert same(found.now, paper.folded)
+
+
+def test_a_performers_recovery_from_any_snapshot_remembers_what_folding_everything_does(paper: Paper) -> None:
+    form, folded = form_of_memory(PERFORMS), recovered(PERFORMS, LOG.decisions())
+    for seq in range(1, len(LOG.decisions()) + 1, 5):
+        paper.records.clear()
+        at = recovered(PERFORMS, LOG.decisions()[:seq])
+        paper.put(written(PERFORMS.name, 0, at, form.to_text(at.state)))
+        found = recall("nowhere", PERFORMS, 0, SnapshotSettings())
+        assert found.folded_from == seq
+        assert same(found.now, folded)
+    assert same(recall("nowhere", PERFORMS, 0, SnapshotSettings(from_zero=True)).now, folded)
 
 
 def test_only_what_follows_the_snapshot_is_read(paper: Paper) -> None:

@@ -110,7 +110,7 @@ def test_a_snapshot_is_the_state_after_a_decision_that_lies_behind_what_it_cover
     snapshot = read_back(busy.beside[0])
     decision = busy.worker.log.decisions()[10]
     assert (snapshot.seq, snapshot.prev, snapshot.inputs) == (11, decision.hash, decision.inputs)
-    assert form_of_states(Toy()).from_text(snapshot.text) == recovered(Toy(), busy.worker.log.decisions()).state
+    assert form_of_states(Toy()).from_text(snapshot.text) == recovered(AGENT, busy.worker.log.decisions()).state
     assert all(snapshot.covered[each.topic, 0] <= each.offset for each in decision.records)
     before = [each for earlier in busy.worker.log.decisions()[:9] for each in earlier.records]
     assert all(snapshot.covered[each.topic, 0] > each.offset for each in before)
@@ -137,7 +137,7 @@ def test_a_large_state_is_written_when_as_many_bytes_of_decisions_were(
 ) -> None:
     busy = start(every=10)
     busy.decide(11)
-    padded = module.written(AGENT.name, 0, recovered(Toy(), log.decisions()), "x" * 100)
+    padded = module.written(AGENT.name, 0, recovered(AGENT, log.decisions()), "x" * 100)
     monkeypatch.setattr(module, "written", lambda *_: padded * 20)
     busy.decide(11)
     assert len(busy.beside) == 2
@@ -190,7 +190,7 @@ def test_a_decider_whose_memory_has_no_form_works_without(
         def initial_state(self):  # type: ignore[no-untyped-def]  # says not what it returns
             return super().initial_state()
 
-    start = recovered(Toy(), ())
+    start = recovered(AGENT, ())
     snapshotting = Snapshotting(
         Agent(AGENT.name, decider=Untold()), 0, SnapshotSettings(1), lambda _: {}, loop, Recalled(start, 0)
     )
@@ -230,7 +230,7 @@ def test_what_a_recovery_notes_is_written_at_once_in_a_transaction(
     monkeypatch: pytest.MonkeyPatch, seq: int, slot: int
 ) -> None:
     monkeypatch.setattr(module, "KEPT_EVERY", 10)
-    stands = recovered(Toy(), written(inputs(30)).decisions()[:seq])
+    stands = recovered(AGENT, written(inputs(30)).decisions()[:seq])
     producer = PaperProducer()
     noting(producer, AGENT, 0)(stands)  # type: ignore[arg-type]  # the part of a producer that is used
 

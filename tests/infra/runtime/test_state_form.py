@@ -8,12 +8,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from immutables import Map
 
+from agents.broker import memory
 from agents.decision import drafts
 from agents.declaration import Agent
+from infra.runtime.folding import form_of_memory, initial
 from infra.runtime.state_form import StateForm, form_of_states
 from infra.runtime.state_parts import StateFormError
 from infra.worker import deciding
@@ -107,6 +109,7 @@ def spelled(value: Any) -> str:
     return repr(value)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # trees are large, and machines can be busy
 @given(trees)
 def test_what_is_written_is_read_again_to_the_last_digit(tree: Tree) -> None:
     again = FORM.from_text(FORM.to_text(tree))
@@ -188,10 +191,10 @@ def test_a_text_of_something_else_is_refused(text: str) -> None:
         StateForm(Map[str, int]).from_text(text)
 
 
-@pytest.mark.parametrize("agent", [each for each in deciding() if each.decider], ids=lambda each: each.name)
-def test_every_decider_remembers_in_a_form_that_can_be_written(agent: Agent) -> None:
-    assert agent.decider is not None
-    form, state = form_of_states(agent.decider), agent.decider.initial_state()
+@pytest.mark.parametrize("agent", deciding(), ids=lambda each: each.name)
+def test_every_agent_remembers_in_a_form_that_can_be_written(agent: Agent) -> None:
+    assert (agent.decider is None) is (agent.memory is not None)
+    form, state = form_of_memory(agent), initial(agent)
 
     assert form.from_text(form.to_text(state)) == state
 
@@ -215,6 +218,13 @@ class ForgetfulWorld(World):
             assert [draft.value() for draft in again] == [draft.value() for draft in said]
             assert self.states[name] == before
         return said
+
+    def _remembered_outside(self) -> Any:
+        known, form = super()._remembered_outside(), form_of_states(memory)
+        again = form.from_text(form.to_text(known))
+        assert (again, form.to_text(again)) == (known, form.to_text(known))
+        self.written += 1
+        return again
 
     def _read_again(self, name: str) -> None:
         form = form_of_states(self.deciders[name])

@@ -4,16 +4,17 @@ It stands where the scheduler stands (same topics), so the registry needs no tes
 it has said before, so one decision lost, doubled or made in another state shows in every later one.
 """
 
+import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 from agents.decider import Message
-from agents.declaration import Agent
+from agents.declaration import Agent, Fact
 from infra.errors import TapeError
 from schemas.identity import derived
 from schemas.record import Envelope, Record
@@ -22,6 +23,8 @@ from tests.made import execution, limits, rules, run_terms
 from topics.codec import encode
 from topics.registry import BY_RECORD
 from topics.wire import Outgoing, identity_headers, sealed
+
+log = logging.getLogger(__name__)
 
 START = datetime(2012, 6, 1, 20, 0, tzinfo=UTC)
 
@@ -64,6 +67,45 @@ class Toy:
 
 
 AGENT = Agent("scheduler", decider=Toy())
+
+
+class Ids:
+    """The memory of a performer: the ids of all it has said, in order."""
+
+    def initial_state(self) -> tuple[UUID, ...]:
+        return ()
+
+    def evolve(self, state: tuple[UUID, ...], fact: Fact) -> tuple[UUID, ...]:
+        return (*state, fact.envelope.event_id)
+
+
+PERFORMS = Agent("scheduler", performs=True, memory=Ids())
+"""A performer in the toy's place."""
+
+
+class Outside:
+    """Answers each request with a run, can speak unasked, and says what it remembers."""
+
+    publish: Callable[[Fact], None] | None = None
+    earlier: tuple[UUID, ...] = ()
+    released = False
+
+    def perform(self, message: Message) -> Sequence[Fact]:
+        return [fact(each) for each in Toy().decide(State(), message)]
+
+    def take_over(self, partition: int, memory: tuple[UUID, ...], publish: Callable[[Fact], None]) -> None:
+        self.earlier = memory
+        self.publish = publish
+        log.warning("partition %d remembers %d facts", partition, len(memory))
+
+    def release(self, partition: int) -> None:
+        self.released = True
+
+
+def fact(record: Record) -> Fact:
+    """Return what the outside said, with an identity of its own."""
+    identity = derived("outside", record.model_dump_json())
+    return Fact(record, Envelope(event_id=identity, correlation_id=identity, causation_id=identity, occurred_at=START))
 
 
 def request(number: int, name: str = "run") -> RunRequest:

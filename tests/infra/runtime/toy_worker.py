@@ -5,7 +5,7 @@ transaction, send the signal before `begin`, after everything is `produced`, or 
 `chunk` of snapshots, as soon as the broker has it; to the process TOY_TARGET, or to oneself. TOY_FAUST_DELAY_S lets
 Faust take its time after a rebalance, TOY_LOSE = offset makes it lose that record of every topic. TOY_SNAPSHOT_EVERY is
 how many decisions go between two snapshots, TOY_KEPT_EVERY between two that stay, TOY_CHUNK_BYTES how large their parts
-are; TOY_RECOVERY=from-zero reads none.
+are; TOY_RECOVERY=from-zero reads none. With TOY_PERFORMS a performer stands in the toy's place.
 """
 
 import logging
@@ -25,7 +25,7 @@ from infra.runtime.polling import GroupSettings
 from infra.runtime.recall import SnapshotSettings
 from infra.runtime.transactions import TransactionSettings
 from schemas.snapshot import AgentSnapshot
-from tests.infra.runtime.toy import AGENT
+from tests.infra.runtime.toy import AGENT, PERFORMS, Outside
 
 
 class MishapProducer(Producer):
@@ -82,7 +82,8 @@ def serve(bootstrap: str) -> None:
     )
     every, is_from_zero = int(os.environ.get("TOY_SNAPSHOT_EVERY", "2000")), "TOY_RECOVERY" in os.environ
     written = SnapshotSettings(every, from_zero=is_from_zero)
-    app = TapeApp(group, input_topics(AGENT), lambda loop: DecisionKeeper(AGENT, settings, loop, snapshots=written))
+    agent, outside = (PERFORMS, Outside()) if "TOY_PERFORMS" in os.environ else (AGENT, None)
+    app = TapeApp(group, input_topics(AGENT), lambda loop: DecisionKeeper(agent, settings, loop, outside, written))
     app.conf.stream_recovery_delay = float(os.environ.get("TOY_FAUST_DELAY_S", "0"))
     if "TOY_LOSE" in os.environ:
         app.topics.on_message = losing(app.topics.on_message, int(os.environ["TOY_LOSE"]))

@@ -11,6 +11,9 @@ from schemas.portfolio import PortfolioContent
 from schemas.quantities import Money, Quantity
 from schemas.record import AccountRecord, Instant, Value
 
+TRANSFERS = ("ACATC", "CSD", "CSW", "JNLC")
+"""Activities of cash that comes from outside or goes there (Alpaca: account transfer, deposit, withdrawal, journal)."""
+
 
 class OrderProgress(Value):
     """How much of an order was executed when it ended."""

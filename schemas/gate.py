@@ -76,8 +76,8 @@ class GateLimits(Value):
     symbols_denied: tuple[DeniedSymbol, ...] = Field(description="Symbols not traded, sorted by symbol.")
     session: SessionRule = Field(description="REGULAR: orders are sent while the market is open; or ANY.")
     daily_loss_max: Money | None = Field(
-        description="Greatest loss of equity since the last close, dollars; beyond it only reducing orders pass;"
-        " null = no limit.",
+        description="Greatest loss of equity since the last close, cash that came from outside or went there set aside,"
+        " dollars; beyond it only reducing orders pass; null = no limit.",
         ge=0,
     )
     unknown_age_max_s: int = Field(

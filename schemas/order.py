@@ -108,7 +108,10 @@ class OrderIntent(AccountRecord):
 
 
 class ExecType(StrEnum):
-    """What happened (FIX ExecType 150, and our own words before the broker has the order)."""
+    """What happened (FIX ExecType 150, and our own words before the broker has the order).
+
+    RESTATED: a person said what became of it.
+    """
 
     CHECKING = "CHECKING"
     SUBMITTING = "SUBMITTING"
@@ -121,6 +124,7 @@ class ExecType(StrEnum):
     EXPIRED = "EXPIRED"
     UNKNOWN = "UNKNOWN"
     REFUSED = "REFUSED"
+    RESTATED = "RESTATED"
 
 
 class OrdStatus(StrEnum):
@@ -187,7 +191,7 @@ class PreTradeCheck(Value):
     position: Quantity = Field(description="The account's position in the symbol at the broker, signed shares.")
     worst_price: Price = Field(
         description="Dollars per share the order is counted at until it has ended: its limit, or the far touch and the"
-        " collar on top."
+        " collar on top; of a sale at least the bid, whatever its limit."
     )
 
 
@@ -208,9 +212,13 @@ class OrderEvent(AccountRecord):
         description="Sum of executed quantity times price so far, dollars, unsigned (FIX GrossTradeAmt 381)."
     )
     attempt: int = Field(description="How often this order was handed to the broker, from 1; 0 = never.", ge=0)
-    refusal: Refusal | None = Field(description="The check that refused it; null unless REFUSED.")
+    refusal: Refusal | None = Field(
+        description="The check that refused it; null unless REFUSED, or CANCELED before it was sent."
+    )
     reason: str = Field(description="Why: the values behind a refusal, the broker's message; else empty.")
-    check: PreTradeCheck | None = Field(description="What the gate saw; null unless SUBMITTING.")
+    check: PreTradeCheck | None = Field(
+        description="What the gate saw; on every SUBMITTING, of a repeated one the first one's; else null."
+    )
     transact_time: Instant | None = Field(description="The broker's time of the event; null when it has none.")
     order: OrderTerms = Field(description="The order, by value.")
 

@@ -77,3 +77,9 @@ def floor_to_step(value: Decimal, step: Decimal) -> Decimal:
     if step <= 0:
         raise ValueError(f"expected a quantity step above 0, was {step}")
     return (value / step).to_integral_value(rounding=ROUND_DOWN) * step
+
+
+def plain(value: Decimal) -> str:
+    """Write a number with all its digits: no exponent, and no zeros at the end that only its scale adds."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

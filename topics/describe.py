@@ -11,7 +11,9 @@ from topics.registry import Policy, Topic
 from topics.schema_lock import Registered, SchemaLockError, registered
 
 LATEST = "_latest"
-"""Ends the name of the table of a compacted topic's last records."""
+"""Ends the name of the table of a topic's last records by key."""
+LATEST_BY_ACCOUNT = f"{LATEST}_by_account"
+"""Ends the name of the table of a topic's last records by account."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,8 @@ def table_name(topic: Topic) -> str:
 def sql_names(topic: Topic) -> tuple[str, ...]:
     """Return the names a topic has in SQL."""
     table = table_name(topic)
-    latest = (f"{table}{LATEST}",) if topic.policy is Policy.COMPACT else ()
-    return (table, f'"{topic.name}"', *latest)
+    by_account = (f"{table}{LATEST_BY_ACCOUNT}",) if "account_id" in topic.record.model_fields else ()
+    return (table, f'"{topic.name}"', f"{table}{LATEST}", *by_account)
 
 
 def facts(said: Description) -> dict[str, str]:

@@ -13,6 +13,7 @@ from schemas.order import BrokerReport, Fill, OrderEvent, OrderIntent
 from schemas.plan import Plan
 from schemas.portfolio import ConflictDecision, ConflictOutcome, Portfolio
 from schemas.record import Record
+from schemas.resolution import OrderResolution, OrderResolutionRequest
 from schemas.run import ClockReading, DeadlinePassed, Run, RunRequest
 from schemas.signal import Signal, SignalReceipt
 from schemas.snapshot import AgentSnapshot
@@ -90,6 +91,8 @@ TOPICS: tuple[Topic, ...] = (
     _account(OrderLimits, "request_id", "gateway"),
     _account(TradingHaltRequest, "request_id", "cli", "gateway"),
     _account(TradingHalt, "halt_id", "gateway"),
+    _account(OrderResolutionRequest, "request_id", "cli", "gateway"),
+    _account(OrderResolution, "client_order_id", "gateway"),
     _account(OrderEvent, "client_order_id", "gateway", "broker executor"),
     _account(BrokerReport, "client_order_id", "broker", "gateway"),
     _account(Fill, "fill_id", "gateway", "ledger"),

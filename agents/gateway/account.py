@@ -6,6 +6,7 @@ intent is kept apart and small: the orders under way, and those that ended minut
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from immutables import Map
@@ -14,6 +15,7 @@ from agents.gateway.orders import Order, after
 from agents.gateway.rates import Sent
 from schemas.gate import HaltStatus, OrderLimits, TradingHalt
 from schemas.order import ExecType, OrderEvent, Venue
+from schemas.resolution import OrderResolution, ResolutionStatus
 
 JUST_ENDED_FOR = timedelta(minutes=5)
 """How long an ended order is looked at by checks; they are read seconds before they are judged."""
@@ -22,11 +24,27 @@ Twins = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
+class Resolved:
+    """What a person has said of an order: how often, shares executed of it and beside it, and fills of the latter."""
+
+    times: int
+    cum_qty: Decimal
+    manual_qty: Decimal
+    fills: int
+
+    @property
+    def executed_qty(self) -> Decimal:
+        """Shares executed under its name; more than that is news."""
+        return self.cum_qty + self.manual_qty
+
+
+@dataclass(frozen=True)
 class Account:
     """One account. `live`, `just_ended`, `plans` and `twins` are ways to orders at the broker, `live` those under way.
 
     `twins` has the orders of the same book, symbol, side and quantity, in the order in which they were asked for.
-    `halts` has every halt there was, with its last status; `requests` the limit and halt requests that were answered.
+    `halts` has every halt there was, with its last status; `requests` the requests of a person that were answered;
+    `resolved` the orders of which a person has said what became of them.
     """
 
     orders: Map[str, Order] = field(default_factory=Map)
@@ -37,6 +55,7 @@ class Account:
     limits: OrderLimits | None = None
     halts: Map[UUID, TradingHalt] = field(default_factory=Map)
     requests: Map[str, bool] = field(default_factory=Map)
+    resolved: Map[str, Resolved] = field(default_factory=Map)
     sent: Sent = field(default_factory=Sent)
 
     @property
@@ -74,6 +93,11 @@ def halt_key(request_id: str) -> str:
     return f"halt/{request_id}"
 
 
+def resolution_key(request_id: str) -> str:
+    """Return how a request to resolve an order is remembered."""
+    return f"resolution/{request_id}"
+
+
 def after_order(account: Account, said: OrderEvent) -> Account:
     """Return the account after one of its orders' events."""
     name = said.client_order_id
@@ -99,6 +123,21 @@ def after_halt(account: Account, said: TradingHalt) -> Account:
     is_halt = said.status is not HaltStatus.REFUSED
     halts = account.halts.set(said.halt_id, said) if is_halt else account.halts
     return replace(account, halts=halts, requests=requests)
+
+
+def after_resolution(account: Account, said: OrderResolution) -> Account:
+    """Return the account after a person's word about an order was answered; one that was refused changes nothing."""
+    requests = account.requests.set(resolution_key(said.request_id), True)
+    if said.status is not ResolutionStatus.ACCEPTED:
+        return replace(account, requests=requests)
+    before = account.resolved.get(said.client_order_id)
+    now = Resolved(
+        times=1 if before is None else before.times + 1,
+        cum_qty=said.cum_qty,
+        manual_qty=said.executed_qty - said.cum_qty,
+        fills=len(said.manual_trades) + (0 if before is None else before.fills),
+    )
+    return replace(account, requests=requests, resolved=account.resolved.set(said.client_order_id, now))
 
 
 def _with_new(account: Account, order: Order) -> Account:

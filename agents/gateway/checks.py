@@ -6,10 +6,11 @@ cannot be read at all.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from agents.gateway.reading import UnreadableError, as_object, as_rows, instant, number, parsed, text, value_of
+from schemas.account import TRANSFERS
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,11 @@ class Held:
 
 @dataclass(frozen=True)
 class Checked:
-    """What was read: `quote` is None with the reason in `no_quote`; `broker_at` is the broker's own clock."""
+    """What was read: `quote` is None with the reason in `no_quote`; `broker_at` is the broker's own clock.
+
+    `transferred` is the cash that came from outside since the day of `last_equity`, dollars, negative when more went
+    there; None when it cannot be read.
+    """
 
     read_at: datetime
     quote: Quoted | None
@@ -39,6 +44,7 @@ class Checked:
     positions: Mapping[str, Held]
     equity: Decimal | None
     last_equity: Decimal | None
+    transferred: Decimal | None
     is_open: bool | None
     broker_at: datetime | None
 
@@ -68,9 +74,36 @@ def read_check(body: str) -> Checked:
         positions={symbol: held for symbol, held in positions if held.quantity},
         equity=value_of(account, "equity"),
         last_equity=value_of(account, "last_equity"),
+        transferred=_transferred(parts.get("transfers"), account.get("balance_asof")),
         is_open=is_open if isinstance(is_open, bool) else None,
         broker_at=instant(clock.get("timestamp")),
     )
+
+
+def _transferred(said: object, closed_on: object) -> Decimal | None:
+    """Return the sum of the transfers dated after a day; one of that day is in the equity of its close.
+
+    A reading without the part is of a time when nobody looked for transfers.
+    """
+    if said is None:
+        return Decimal(0)
+    try:
+        rows = [row for row in as_rows(said, "transfers") if row.get("activity_type") in TRANSFERS]
+        if not rows:
+            return Decimal(0)
+        closed = _day(closed_on)
+        since = [value_of(row, "net_amount") for row in rows if _day(row.get("date")) > closed]
+    except UnreadableError:
+        return None
+    amounts = [each for each in since if each is not None]
+    return sum(amounts, Decimal(0)) if len(amounts) == len(since) else None
+
+
+def _day(said: object) -> date:
+    try:
+        return date.fromisoformat(said if isinstance(said, str) else "")
+    except ValueError as error:
+        raise UnreadableError(f"expected a day, was {str(said)[:50]!r}") from error
 
 
 def _quote(said: object) -> tuple[Quoted | None, str]:

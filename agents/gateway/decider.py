@@ -34,7 +34,8 @@ Of orders:
 - An execution that comes after the end of an order is booked, and the order keeps its end.
 - What cannot be true (more executed than ordered, an overlap, another symbol, side or quantity under our name, an order
   at the broker that was never sent or not taken) halts the symbol, and makes an order UNKNOWN that has not ended: a
-  person has to look. Executions that cannot be read make it UNKNOWN. Other text that cannot be read is asked about when
+  person has to look, and says what became of it (`resolving`). An execution of another symbol or side is not booked as
+  the order's. Executions that cannot be read make it UNKNOWN. Other text that cannot be read is asked about when
   it came unasked, counts as no answer to a SUBMIT, and is silent in other reads.
 """
 
@@ -45,11 +46,19 @@ from immutables import Map
 
 from agents.decider import Message
 from agents.gateway import halts
-from agents.gateway.account import Account, after_halt, after_limits, after_order, limits_key
+from agents.gateway.account import (
+    Account,
+    after_halt,
+    after_limits,
+    after_order,
+    after_resolution,
+    limits_key,
+)
 from agents.gateway.asked import Asked
 from agents.gateway.gate import refused_at_once
 from agents.gateway.orders import Order, event, new_order, trade
 from agents.gateway.reports import Execution, heard
+from agents.gateway.resolving import resolved
 from agents.gateway.rules import told
 from agents.gateway.sending import canceled
 from schemas.gate import (
@@ -70,6 +79,7 @@ from schemas.order import (
     OrdStatus,
 )
 from schemas.record import Record
+from schemas.resolution import OrderResolution, OrderResolutionRequest
 
 UNAUTHORIZED = 401
 
@@ -97,10 +107,12 @@ def decide(state: State, message: Message) -> list[Record]:
             return _limited(_of(state, request.account_id), request)
         case TradingHaltRequest() as request:
             return _halted(_of(state, request.account_id), request)
+        case OrderResolutionRequest() as request:
+            return resolved(_of(state, request.account_id), request)
         case other:
             raise TypeError(
-                "the gateway reads OrderIntent, BrokerReport, OrderLimitsRequest and TradingHaltRequest,"
-                f" was {type(other).__name__}"
+                "the gateway reads OrderIntent, BrokerReport, OrderLimitsRequest, TradingHaltRequest and"
+                f" OrderResolutionRequest, was {type(other).__name__}"
             )
 
 
@@ -113,11 +125,14 @@ def evolve(state: State, record: Record) -> State:
             account = after_limits(_of(state, account_id), said)
         case TradingHalt(account_id=account_id) as said:
             account = after_halt(_of(state, account_id), said)
+        case OrderResolution(account_id=account_id) as said:
+            account = after_resolution(_of(state, account_id), said)
         case Fill():
             return state
         case other:
             raise TypeError(
-                f"the gateway publishes OrderEvent, Fill, OrderLimits and TradingHalt, was {type(other).__name__}"
+                "the gateway publishes OrderEvent, Fill, OrderLimits, TradingHalt and OrderResolution,"
+                f" was {type(other).__name__}"
             )
     return State(state.accounts.set(account_id, account))
 

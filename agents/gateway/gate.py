@@ -163,13 +163,17 @@ def _order_qty_max(asked: Asked) -> str:
 
 
 def _line_exceeded(asked: Asked) -> str:
-    """The orders of a plan line never execute more than the line; one that has ended counts what it has executed."""
+    """The orders of a plan line never execute more than the line; one that has ended counts what it has executed.
+
+    One that a person had to resolve counts whole: the rest of its line is left to the next plan.
+    """
     order = asked.order
     counted = order.terms.order_qty
     for each in asked.account.of_plan(order.terms.plan_id):
         if each.client_order_id != order.client_order_id and each.line == order.line:
             is_cross = each.terms.venue is Venue.INTERNAL
-            counted += ZERO if is_cross else each.terms.order_qty if each.is_live else each.cum_qty
+            is_whole = each.is_live or each.client_order_id in asked.account.resolved
+            counted += ZERO if is_cross else each.terms.order_qty if is_whole else each.cum_qty
     return "" if counted <= order.terms.line_qty else f"{counted:f} shares of a line of {order.terms.line_qty:f}"
 
 

@@ -53,9 +53,10 @@ def answered(account: Account, request: TradingHaltRequest) -> TradingHalt | Non
 def declared(account: Account, order: Order, cause: HaltCause, reason: str) -> list[TradingHalt]:
     """Return the halt of an order's symbol; empty when it was declared before: it is not said twice, nor after its end.
 
-    The order need not be the account's latest view of it.
+    Once a person has said what became of the order, the next cause is another halt. The order need not be the account's
+    latest view of it.
     """
-    halt_id = derived("halt", order.account_id, cause, order.client_order_id)
+    halt_id = _halt_of(account, order, cause)
     if halt_id in account.halts:
         return []
     symbol = order.terms.symbol
@@ -64,6 +65,17 @@ def declared(account: Account, order: Order, cause: HaltCause, reason: str) -> l
     )
     concerned = sorted((*others, *((order,) if order.is_live else ())), key=lambda each: each.client_order_id)
     return [_by_gateway(order.account_id, halt_id, cause, HaltScope.SYMBOL, symbol, reason, tuple(concerned))]
+
+
+def is_contradicted(account: Account, order: Order) -> bool:
+    """Say whether a halt was declared because of a contradiction about an order that nobody has resolved since."""
+    return _halt_of(account, order, HaltCause.CONTRADICTION) in account.halts
+
+
+def _halt_of(account: Account, order: Order, cause: HaltCause) -> UUID:
+    found = account.resolved.get(order.client_order_id)
+    again = () if found is None else (found.times,)
+    return derived("halt", order.account_id, cause, order.client_order_id, *again)
 
 
 def unauthorized(account: Account, account_id: str, report_id: UUID, at: datetime, reason: str) -> list[TradingHalt]:

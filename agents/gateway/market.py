@@ -18,6 +18,8 @@ def check_failed(asked: Asked) -> str:
         return "the clock does not say whether the market is open"
     if limits.daily_loss_max is not None and (reading.equity is None or reading.last_equity is None):
         return "the account does not say its equity and that of the last close"
+    if limits.daily_loss_max is not None and reading.transferred is None:
+        return "what cash came from outside or went there since the last close cannot be read"
     if limits.gross_value_max is not None:
         for each in sorted(reading.positions):
             if each != symbol and reading.positions[each].price is None:
@@ -56,11 +58,15 @@ def price_collar(asked: Asked) -> str:
 
 
 def daily_loss_max(asked: Asked) -> str:
-    """The account has lost too much since the last close; what moved in or out of it counts as well."""
-    most, equity, before = asked.limits.daily_loss_max, asked.reading.equity, asked.reading.last_equity
-    if most is None or equity is None or before is None or asked.is_reducing:
+    """The account has lost too much since the last close; cash from outside is no profit, what went there no loss."""
+    most, reading = asked.limits.daily_loss_max, asked.reading
+    equity, before, moved = reading.equity, reading.last_equity, reading.transferred
+    if most is None or equity is None or before is None or moved is None or asked.is_reducing:
         return ""
-    return "" if before - equity <= most else f"equity {equity:f}, at the last close {before:f}, at most {most:f} less"
+    if before + moved - equity <= most:
+        return ""
+    aside = f" and {moved:f} from outside since" if moved else ""
+    return f"equity {equity:f}, at the last close {before:f}{aside}, at most {most:f} less"
 
 
 def orders_per_second_max(asked: Asked) -> str:

@@ -53,7 +53,10 @@ class OrderSaid:
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution as the broker shows it; `cum_qty` is the executed quantity of the order after it."""
+    """One execution as the broker shows it; `cum_qty` is the executed quantity of the order after it.
+
+    Symbol and side are None where it does not show them.
+    """
 
     broker_order_id: str
     cum_qty: Decimal
@@ -61,6 +64,8 @@ class Execution:
     last_px: Decimal
     exec_id: str | None
     at: datetime | None
+    symbol: str | None = None
+    side: str | None = None
 
 
 @dataclass(frozen=True)
@@ -219,16 +224,22 @@ def _heard_update(report: BrokerReport) -> Heard:
 
 def _order(order: Mapping[str, object], event: str | None = None) -> OrderSaid:
     status = text(order, "status")
-    symbol, side = (order.get(each) for each in ("symbol", "side"))
+    symbol, side = _symbol_and_side(order)
     return OrderSaid(
         broker_order_id=text(order, "id"),
         status=event or status,
         filled_qty=number(order, "filled_qty", 9),
         at=instant(order.get(ENDED_AT.get(status, "updated_at"))),
-        symbol=clean(symbol) if isinstance(symbol, str) else None,
-        side=clean(side) if isinstance(side, str) else None,
+        symbol=symbol,
+        side=side,
         order_qty=None if order.get("qty") is None else number(order, "qty", 9),
     )
+
+
+def _symbol_and_side(fields: Mapping[str, object]) -> tuple[str | None, str | None]:
+    """Return what is shown of both; a sale that opens a short is a sale (Alpaca: sell_short)."""
+    symbol, side = (clean(each) if isinstance(each := fields.get(n), str) else None for n in ("symbol", "side"))
+    return symbol, "sell" if side == "sell_short" else side
 
 
 def _rows(body: str) -> tuple[Execution, ...]:
@@ -237,6 +248,7 @@ def _rows(body: str) -> tuple[Execution, ...]:
 
 
 def _row(row: Mapping[str, object]) -> Execution:
+    symbol, side = _symbol_and_side(row)
     return _possible(
         Execution(
             broker_order_id=text(row, "order_id"),
@@ -245,6 +257,8 @@ def _row(row: Mapping[str, object]) -> Execution:
             last_px=number(row, "price", 6),
             exec_id=None,
             at=instant(row.get("transaction_time")),
+            symbol=symbol,
+            side=side,
         )
     )
 

@@ -9,6 +9,7 @@ from agents.gateway.account import Account
 from agents.gateway.halts import declared
 from agents.gateway.orders import Order, Stage, after, event, trade
 from agents.gateway.reports import Execution, Heard, OrderSaid, Word
+from agents.gateway.resolving import heard_afterwards
 from schemas.gate import HaltCause, TradingHalt
 from schemas.order import ExecType, OrderEvent, OrdStatus
 from schemas.record import Record
@@ -18,6 +19,8 @@ CANCELS_MAX = 5
 
 def told(account: Account, order: Order, said: Heard) -> list[Record]:
     """Return what becomes of an order by what was heard of it, and the alarm when the broker should not have it."""
+    if order.stage is Stage.ENDED and order.client_order_id in account.resolved:
+        return heard_afterwards(account, order, said)
     said_of_it = RULES[said.word][COLUMNS.index(order.stage)](account, order, said)
     is_alarmed = any(isinstance(each, TradingHalt) for each in said_of_it)
     return said_of_it if is_alarmed else [*said_of_it, *_unsent_and_there(account, order, said)]
@@ -113,6 +116,8 @@ def _book(account: Account, order: Order, said: Heard) -> list[Record]:
     records: list[Record] = []
     current = order
     for each in _of(order, said.executions):
+        if stranger := _stranger(order, said, each):
+            return [*records, *_contradiction(account, current, stranger)]
         if each.cum_qty <= current.cum_qty:
             continue
         before = each.cum_qty - each.last_qty
@@ -128,6 +133,17 @@ def _book(account: Account, order: Order, said: Heard) -> list[Record]:
         records += [traded, fill]
         current = after(current, traded)
     return records
+
+
+def _stranger(order: Order, said: Heard, execution: Execution) -> str:
+    """Return how an execution under our name is none of our order; empty when it is one, or does not say."""
+    shown, terms = said.order, order.terms
+    pairs = (
+        ("symbol", execution.symbol or (shown and shown.symbol), terms.symbol),
+        ("side", execution.side or (shown and shown.side), terms.side.value.lower()),
+    )
+    found = ", ".join(f"{name} {theirs}, ours {own}" for name, theirs, own in pairs if theirs not in (None, own))
+    return f"executed {execution.last_qty:f} of {found}" if found else ""
 
 
 def _of(order: Order, executions: Iterable[Execution]) -> list[Execution]:

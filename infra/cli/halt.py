@@ -46,6 +46,7 @@ def halt(
         raise typer.BadParameter("expected a symbol or a strategy, was both", param_hint="--symbol, --strategy")
     from infra.cli.asking import settings_of_kafka
     from infra.cli.halt_request import Wish, ask_halt, told
+    from infra.cli.known import warn_of_halt
 
     wish = Wish(
         (reason or "").strip() or BY_HAND,
@@ -56,8 +57,10 @@ def halt(
         cancel,
         None if until is None else _instant(until),
     )
-    said = ask_halt(settings_of_kafka("tape halt --hard, which needs no Kafka"), account, wish)
+    settings = settings_of_kafka("tape halt --hard, which needs no Kafka")
+    said = ask_halt(settings, account, wish)
     print(said.model_dump_json(indent=2) if as_json else told(said))
+    warn_of_halt(settings, said.account_id, wish.symbol, wish.strategy)
 
 
 def resume(

@@ -129,3 +129,5 @@ def _print_orders(orders: list[dict[str, Any]]) -> None:
     ]
     columns = ("order", "account", "symbol", "side", "qty", "executed", "status", "attempt", "valid_until")
     print_table(columns, rows, ("qty", "executed", "attempt"))
+    if any(each["ord_status"] == "UNKNOWN" for each in orders):
+        print("an order that stays UNKNOWN is ended by whoever has asked the broker: tape resolve --help")

@@ -83,6 +83,7 @@ def set_(
 ) -> None:
     """Set the limits of an account and wait for the gateway's word on it."""
     from infra.cli.asking import answer_to, fresh_name, settings_of_kafka
+    from infra.cli.known import warn_of_limits
     from infra.clock import clock_of
     from infra.limits_file import load
     from schemas.gate import OrderLimits, OrderLimitsRequest
@@ -101,6 +102,7 @@ def set_(
         print_json(answer.model_dump(mode="json"))
     else:
         _print([answer])
+    warn_of_limits(settings, said.account_id)
 
 
 def _print(limits: list[OrderLimits]) -> None:

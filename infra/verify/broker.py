@@ -10,6 +10,7 @@ from infra.verify.claim import Claim
 from schemas.ledger import CASH, STREET, LedgerEntry
 from schemas.order import ExecType, Fill, OrderEvent
 from schemas.record import Record
+from schemas.resolution import OrderResolution, ResolutionStatus
 from topics.wire import Partition
 
 ZERO = Decimal(0)
@@ -88,14 +89,18 @@ class OneBrokerOrderPerIntent(BesideBroker):
 
 
 class SameExecutions(BesideBroker):
-    """The broker's executions of our orders and the log's fills are the same set."""
+    """The broker's executions of our orders and the log's fills are the same set.
+
+    Of an order that a person has resolved, whose word is an average, the sum is compared.
+    """
 
     name = "I5 same executions as the broker"
     says = "executions of our orders at the broker and fills on the log are the same set: order, quantity, price"
-    of = (Fill, OrderEvent)
+    of = (Fill, OrderEvent, OrderResolution)
 
     def __init__(self, broker: AtBroker) -> None:
         super().__init__(broker)
+        self._resolved: dict[str, Decimal] = {}
         self._said: dict[tuple[str, Decimal], tuple[Decimal, Decimal]] = {}
         self._ours: set[str] = set()
         self._named = ids_by_name(broker.orders)
@@ -109,21 +114,34 @@ class SameExecutions(BesideBroker):
                 self._ours.add(record.broker_order_id)
             case OrderEvent(exec_type=ExecType.SUBMITTING) if self._is_of(record.account_id):
                 self._ours.update(self._named.get(record.client_order_id, ()))
+            case OrderResolution(status=ResolutionStatus.ACCEPTED) if self._is_of(record.account_id):
+                self._resolved[record.client_order_id] = record.executed_qty
             case _:
                 pass
 
     def finish(self, settled: Mapping[Partition, int]) -> None:  # noqa: ARG002 - asked when nothing is under way
         """Compare the sets."""
+        apart = {order_id for name in self._resolved for order_id in self._named.get(name, ())}
+        self._compare_resolved()
         found = {
             (str(row["order_id"]), Decimal(row["cum_qty"])): (Decimal(row["qty"]), Decimal(row["price"]))
             for row in self._broker.fills
-            if str(row["order_id"]) in self._ours
+            if str(row["order_id"]) in self._ours - apart
         }
-        for key in sorted({*found, *self._said}):
+        for key in sorted({*found, *(each for each in self._said if each[0] not in apart)}):
             self.checked += 1
             if found.get(key) != self._said.get(key):
                 at, log = (_execution(each.get(key)) for each in (found, self._said))
                 self.broken(f"order {key[0]} up to {key[1]:f}: the broker says {at}, the log {log}", "broker")
+
+    def _compare_resolved(self) -> None:
+        for name, said in sorted(self._resolved.items()):
+            self.checked += 1
+            ids = self._named.get(name, set())
+            rows = (row for row in self._broker.fills if str(row["order_id"]) in ids)
+            executed = sum((Decimal(row["qty"]) for row in rows), ZERO)
+            if executed != said:
+                self.broken(f"order {name} was resolved with {said:f} executed, the broker says {executed:f}", "broker")
 
 
 class SamePositions(BesideBroker):

@@ -12,7 +12,7 @@ from infra.errors import TapeError
 from infra.kafka.log import partitions_of, read
 from infra.replay.seen import Seen
 from infra.replay.slices import moment
-from infra.verify import books, broker, identity, orders, wishes
+from infra.verify import books, broker, identity, orders, resolutions, wishes
 from infra.verify.broker import AtBroker
 from infra.verify.claim import Claim
 from topics.codec import UndecodableError
@@ -25,7 +25,7 @@ OnProgress = Callable[[int, int], None]
 
 def claims(beside: Iterable[AtBroker] = ()) -> list[Claim]:
     """Return every claim about the log, and for each account that the broker told of those beside the broker."""
-    about_log = (*wishes.CLAIMS, *orders.CLAIMS, *books.CLAIMS, *identity.CLAIMS)
+    about_log = (*wishes.CLAIMS, *orders.CLAIMS, *resolutions.CLAIMS, *books.CLAIMS, *identity.CLAIMS)
     about_broker = (claim(account) for account in beside for claim in broker.CLAIMS)
     return [*(claim() for claim in about_log), *about_broker]
 
@@ -58,15 +58,16 @@ def finish(checked: Sequence[Claim], settled: Mapping[Partition, int]) -> None:
         claim.finish(settled)
 
 
-def show(claim: Claim, incoming: Incoming) -> None:
-    """Show one record to one claim, if it can be read and is of its kind."""
+def show(checked: Iterable[Claim], incoming: Incoming) -> None:
+    """Show one record to the claims that look at its kind, if it can be read."""
     seen = Seen(incoming)
     try:
         record = seen.event.record
     except UndecodableError:
         return
-    if isinstance(record, claim.of):
-        claim.add(record, seen)
+    for claim in checked:
+        if isinstance(record, claim.of):
+            claim.add(record, seen)
 
 
 def _shown(records: Iterable[Incoming], topic: Topic, checked: Sequence[Claim]) -> int:
@@ -74,13 +75,7 @@ def _shown(records: Iterable[Incoming], topic: Topic, checked: Sequence[Claim]) 
     count = 0
     for incoming in records:
         count += 1
-        seen = Seen(incoming)
-        try:
-            record = seen.event.record
-        except UndecodableError:
-            continue
-        for claim in looking:
-            claim.add(record, seen)
+        show(looking, incoming)
     return count
 
 
@@ -102,8 +97,8 @@ def _read(reply: Reply, what: str) -> Any:
 
 def _said(reply: Reply, what: str) -> str:
     if reply.http_status != 200:
-        said = reply.error or f"HTTP {reply.http_status} {reply.body}"
-        raise TapeError(f"the broker's {what} cannot be read: {said}", next_command="tape verify --log-only")
+        what = f"the broker's {what} cannot be read: {reply.problem}"
+        raise TapeError(what, next_command="tape verify --log-only")
     return reply.body
 
 

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from agents.broker.ports import NewOrder, OrderStatusFilter, Reply, Subscription
+from schemas.account import TRANSFERS
 from schemas.identity import derived
 from tests.simulation.chance import SYMBOLS, Chance
 from tests.simulation.market import CENT, ZERO, Shown, drawn_quote, two_sided
@@ -244,13 +245,18 @@ class Exchange:
     def activities(self, after: datetime | None) -> Reply:
         return self._troubled("read", lambda: reply(self._after(after)))
 
+    def transfers(self, after: datetime | None) -> Reply:
+        rows = [each for each in self._after(after) if each["activity_type"] in TRANSFERS]
+        return self._troubled("read", lambda: reply(rows))
+
     def account(self) -> Reply:
         worth = sum((quantity * self.mark(symbol) for symbol, quantity in self.held.items()), ZERO)
         exposure = sum((abs(quantity) * self.mark(symbol) for symbol, quantity in self.held.items()), ZERO)
         body = {
             "cash": plain(self.cash),
             "equity": plain(self.cash + worth),
-            "last_equity": plain(self.deposits),
+            "last_equity": "0",
+            "balance_asof": (self.time.now - timedelta(days=1)).date().isoformat(),
             "buying_power": plain(max(self.cash, ZERO) * 2),
             "initial_margin": plain(exposure / 2),
             "maintenance_margin": plain(exposure * 3 / 10),

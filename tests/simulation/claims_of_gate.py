@@ -15,6 +15,7 @@ from schemas.gate import (
     TradingHaltRequest,
 )
 from schemas.order import TERMINAL, BrokerReport, ExecType, OrderEvent, OrderTerms, PreTradeCheck, Side, Venue
+from schemas.resolution import OrderResolution, OrderResolutionRequest, ResolutionStatus
 from tests.simulation.desk import Desk
 from topics.codec import Event
 
@@ -39,6 +40,16 @@ def every_request_is_answered_once(desk: Desk) -> Iterator[str]:
         yield f"limits were set by {limits}"
     if sorted(halts) != sorted({each.request_id for each in desk.said(TradingHaltRequest)}):
         yield f"halts were answered to {halts}"
+
+
+def no_order_that_nobody_contradicts_is_ended_by_a_word(desk: Desk) -> Iterator[str]:
+    """The exchange here contradicts nothing, and only orders that have ended are doubted."""
+    answered = [each.request_id for each in desk.said(OrderResolution)]
+    if sorted(answered) != sorted({each.request_id for each in desk.said(OrderResolutionRequest)}):
+        yield f"doubts were answered to {answered}"
+    for each in desk.said(OrderResolution):
+        if each.status is not ResolutionStatus.REFUSED:
+            yield f"{each.client_order_id} was resolved as {each.resolved_as}"
 
 
 def nothing_was_sent_unchecked(desk: Desk) -> Iterator[str]:
@@ -188,6 +199,7 @@ def _limits_of(desk: Desk) -> dict[str, GateLimits]:
 CLAIMS = (
     every_refusal_says_why,
     every_request_is_answered_once,
+    no_order_that_nobody_contradicts_is_ended_by_a_word,
     nothing_was_sent_unchecked,
     nothing_is_sent_under_a_halt,
     orders_are_within_their_limits,

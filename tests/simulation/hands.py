@@ -5,11 +5,11 @@ from datetime import datetime
 
 from agents.broker.memory import AccountMemory
 from agents.broker.performer import BrokerPerformer
+from agents.broker.said import AccountSaid
 from agents.broker.watch import AccountWatch
 from agents.decider import Message
 from agents.declaration import Fact
 from schemas.execution import Execution
-from schemas.record import Envelope, Record
 from tests.simulation.broker import Exchange
 
 
@@ -36,16 +36,10 @@ class Hands(BrokerPerformer):
         )
         self._exchanges = exchanges
 
-    def take_over(
-        self, partition: int, published: Sequence[tuple[Envelope, Record]], publish: Callable[[Fact], None]
-    ) -> None:
+    def take_over(self, partition: int, memory: Mapping[str, AccountSaid], publish: Callable[[Fact], None]) -> None:
         for name, exchange in self._exchanges.items():
-            memory = AccountMemory(name)
-            for envelope, record in published:
-                if getattr(record, "account_id", None) == name:
-                    memory.note(envelope, record)
-            self._memories[name] = memory
-            watch = AwakeWatch(exchange, memory, publish, self._now, 60.0, self._seconds, self._sync_patience_s)
+            known = self._memories[name] = AccountMemory(name, memory.get(name) or AccountSaid())
+            watch = AwakeWatch(exchange, known, publish, self._now, 60.0, self._seconds, self._sync_patience_s)
             self._watches[name] = watch
             watch._sync.listening()
 

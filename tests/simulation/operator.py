@@ -22,7 +22,9 @@ from schemas.gate import (
     TradingHaltRequest,
 )
 from schemas.identity import derived
+from schemas.order import TERMINAL, OrderEvent
 from schemas.record import Record
+from schemas.resolution import OrderResolutionRequest, ResolvedAs
 from tests.made import gate_limits
 from tests.simulation.broker import Clock
 from tests.simulation.chance import Chance
@@ -62,11 +64,34 @@ class Operator:
             self.pool.append(partial(self._set, f"more-{self.asked}", self._limits()))
 
     def react(self, record: Record) -> None:
-        """Mostly end a halt again, sometimes after naming another one."""
+        """Mostly end a halt again, sometimes after naming another one; now and then doubt an order that has ended."""
         if isinstance(record, TradingHalt) and record.status is HaltStatus.IN_FORCE and self.chance.random() < 0.8:
             if self.chance.random() < 0.2:
                 self.pool.append(partial(self._resume, derived("no halt", self.asked)))
             self.pool.append(partial(self._resume, record.halt_id))
+        if isinstance(record, OrderEvent) and self._is_doubted(record):
+            self.pool.append(partial(self._doubt, record.client_order_id))
+
+    def _is_doubted(self, event: OrderEvent) -> bool:
+        return event.ord_status in TERMINAL and not self.is_quiet and self.chance.random() < 0.1
+
+    def _doubt(self, client_order_id: str) -> None:
+        """Say of an order that has ended, and that the broker does not contradict, that it was none of ours."""
+        self.asked += 1
+        request = OrderResolutionRequest(
+            account_id=self.account_id,
+            request_id=f"doubt-{self.asked}",
+            requested_by="operator",
+            requested_at=self.clock.now,
+            client_order_id=client_order_id,
+            resolved_as=ResolvedAs.NOT_OURS,
+            cum_qty=None,
+            avg_px=None,
+            manual_trades=(),
+            reason="chance",
+        )
+        for _ in range(self.chance.choice((1, 1, 2))):
+            self.tell(request, derived("doubt", self.account_id, self.asked))
 
     def _set(self, request_id: str, limits: GateLimits) -> None:
         request = OrderLimitsRequest(

@@ -229,6 +229,11 @@ def test_a_refusal_without_its_values_is_caught() -> None:
     assert caught("every_refusal_says_why", spoiled("gateway", unsaid))
 
 
+def test_a_gate_that_takes_anybodys_word_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.gateway.resolving._unresolvable", lambda _account, _order: "")
+    assert caught("no_order_that_nobody_contradicts_is_ended_by_a_word")
+
+
 def test_a_halt_that_is_answered_twice_is_caught() -> None:
     def doubled(said: Sequence[Record]) -> Sequence[Record]:
         return [each for record in said for each in [record] * (1 + isinstance(record, TradingHalt))]

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from agents.broker import memory
 from agents.collector import decider as collector
 from agents.decider import Decider, Message
 from agents.decision import Draft, drafts, evolved
@@ -22,6 +23,7 @@ from agents.gateway import decider as gateway
 from agents.ledger import decider as ledger
 from agents.planner import decider as planner
 from agents.scheduler import decider as scheduler
+from agents.testing import remembered
 from schemas.account import AccountSnapshot, InstrumentState, InstrumentStatus
 from schemas.identity import derived
 from schemas.record import Envelope, Record
@@ -312,9 +314,13 @@ class World:
 
     def _new_hands(self) -> Hands:
         hands = Hands({name: desk.exchange for name, desk in self.desks.items()}, lambda: self.clock.now)
-        published = [self.log[number] for each in self.nodes["broker"].decisions for number in each.records]
-        hands.take_over(0, [(each.envelope, each.record) for each in published], self._unasked)
+        hands.take_over(0, self._remembered_outside(), self._unasked)
         return hands
+
+    def _remembered_outside(self) -> Any:
+        """Return what the broker agent's own facts make."""
+        published = [self.log[number] for each in self.nodes["broker"].decisions for number in each.records]
+        return remembered(memory, [Fact(each.record, each.envelope) for each in published])
 
 
 def _node(name: str) -> Node:

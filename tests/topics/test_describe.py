@@ -185,7 +185,8 @@ def test_the_rules_of_a_topic_are_said_in_words() -> None:
     assert plans["key"] == "plan_id, as text"
     assert plans["partition"].startswith("account_id: murmur2")
     assert plans["policy"].startswith("compact")
-    assert plans["in SQL"] == 'plans, "plans.v1", plans_latest'
+    assert plans["in SQL"] == 'plans, "plans.v1", plans_latest, plans_latest_by_account'
+    assert letters["in SQL"] == 'dead_letters, "dead-letters.v1", dead_letters_latest'
     assert outcomes["key"] == "plan_id + book + symbol, as text joined by '+'"
     assert outcomes["policy"].startswith("keep")
     assert letters["partition"].startswith("origin_partition modulo the partition count")

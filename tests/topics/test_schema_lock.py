@@ -9,22 +9,17 @@ from typing import Any
 import pytest
 
 from schemas.contract import topic_schema
+from tests.topics.copied_lock import copied_lock
 from topics import schema_lock
 from topics.registry import TOPICS
 from topics.schema_lock import SCHEMAS, SchemaLockError, extend, registered, unregistered
 
 
 @pytest.fixture
-def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def copied(tmp_path: Path) -> Iterator[Path]:
     """Return a folder with a copy of the lock and the history that the test may change."""
-    shutil.copytree(SCHEMAS / "registered", tmp_path / "registered")
-    shutil.copy(SCHEMAS / "ids.lock", tmp_path / "ids.lock")
-    with monkeypatch.context() as patch:
-        patch.setattr(schema_lock, "SCHEMAS", tmp_path)
-        patch.setattr(schema_lock, "LOCK", tmp_path / "ids.lock")
-        registered.cache_clear()
-        yield tmp_path
-    registered.cache_clear()
+    with copied_lock(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from schemas.order import BrokerReport, Fill, OrderEvent, OrderIntent
 from schemas.plan import Plan
 from schemas.portfolio import ConflictDecision, ConflictOutcome, Portfolio
 from schemas.record import Record
+from schemas.resolution import OrderResolution, OrderResolutionRequest
 from schemas.run import ClockReading, DeadlinePassed, Run, RunRequest
 from schemas.signal import Signal, SignalReceipt
 
@@ -42,6 +43,8 @@ PROJECTIONS: dict[type[Record], Projected] = {
     OrderLimits: gate.order_limits,
     TradingHaltRequest: index_only,  # `trading_halts` has the answer, with the request's own name
     TradingHalt: gate.trading_halt,
+    OrderResolutionRequest: index_only,  # `order_events` has its outcome: RESTATED, by whom and why
+    OrderResolution: index_only,  # the same; one that was refused changed nothing
     OrderEvent: order.order_event,
     BrokerReport: order.broker_report,
     Fill: order.fill,

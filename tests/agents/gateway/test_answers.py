@@ -19,7 +19,7 @@ from agents.gateway.orders import Order, Stage
 from agents.gateway.reports import Word, heard
 from agents.gateway.rules import RULES
 from agents.gateway.sending import ATTEMPTS_MAX
-from agents.testing import Story, given
+from agents.testing import Story
 from schemas.gate import TradingHalt
 from schemas.identity import derived
 from schemas.order import (
@@ -33,6 +33,7 @@ from schemas.order import (
     ReportKind,
     ReportRequest,
 )
+from tests.agents.gateway.beginnings import accepted, checking, submitted, unknown
 from tests.agents.gateway.words import (
     ACCOUNT,
     AS_OF,
@@ -47,7 +48,6 @@ from tests.agents.gateway.words import (
     halt_asked,
     intent,
     kept_back,
-    limited,
     not_found,
     order_json,
     read,
@@ -63,14 +63,6 @@ HALT = halt_asked(is_canceling=True)
 WORDS_MAX = 8
 
 
-def checking() -> Story:
-    return given(gateway, limited()).when(intent(), at=AS_OF)
-
-
-def sent() -> Story:
-    return checking().when(checked())
-
-
 def sent_again() -> Story:
     """The first attempt may have arrived."""
     return unknown().when(not_found())
@@ -78,23 +70,15 @@ def sent_again() -> Story:
 
 def throttled() -> Story:
     """The first attempt was not looked at."""
-    return sent().when(refused(429, 42910000, "too many requests"))
-
-
-def unknown() -> Story:
-    return sent().when(silent())
-
-
-def accepted() -> Story:
-    return sent().when(answered())
+    return submitted().when(refused(429, 42910000, "too many requests"))
 
 
 STATES: dict[str, Callable[[], Story]] = {
     "CHK": checking,
-    "SENT": sent,
+    "SENT": submitted,
     "AGAIN": sent_again,
     "429": throttled,
-    "BACK": lambda: sent().when(CANCEL),
+    "BACK": lambda: submitted().when(CANCEL),
     "UNK": unknown,
     "UNK-BACK": lambda: unknown().when(CANCEL),
     "NEW": accepted,
@@ -102,8 +86,8 @@ STATES: dict[str, Callable[[], Story]] = {
     "CXL-ASKED": lambda: accepted().when(CANCEL),
     "FILL": lambda: accepted().when(traded("10", "10")),
     "CXL": lambda: accepted().when(update("canceled", "canceled")),
-    "REJ": lambda: sent().when(refused(403, 40310000, "no")),
-    "EXP": lambda: sent().when(kept_back()),
+    "REJ": lambda: submitted().when(refused(403, 40310000, "no")),
+    "EXP": lambda: submitted().when(kept_back()),
     "REF": lambda: checking().when(check_failed()),
 }
 
@@ -260,7 +244,7 @@ def test_every_answer_in_every_state(answer: str, state: str, expected: str) -> 
 
 
 def test_a_duplicate_that_is_not_found_is_read_again_and_not_sent_again() -> None:
-    story = sent().when(duplicate()).when(not_found())
+    story = submitted().when(duplicate()).when(not_found())
 
     assert story.said == ()
     assert cell(story.when(read())) == "A"
@@ -268,7 +252,7 @@ def test_a_duplicate_that_is_not_found_is_read_again_and_not_sent_again() -> Non
 
 
 def test_an_order_that_is_throttled_to_the_end_is_rejected_unless_an_attempt_may_have_arrived() -> None:
-    story, doubtful = sent(), sent_again()
+    story, doubtful = submitted(), sent_again()
     for attempt in range(1, ATTEMPTS_MAX):
         story = story.when(refused(429, 42910000, "too many requests", attempt=attempt))
         assert cell(story) == "S"
@@ -280,8 +264,8 @@ def test_an_order_that_is_throttled_to_the_end_is_rejected_unless_an_attempt_may
 
 def test_an_order_that_is_throttled_ends_as_it_must() -> None:
     late = refused(429, 42910000, "too many requests").model_copy(update={"received_at": VALID_UNTIL})
-    assert cell(sent().when(late)) == "E"
-    halted = sent().when(halt_asked()).when(refused(429, 42910000, "too many requests"))
+    assert cell(submitted().when(late)) == "E"
+    halted = submitted().when(halt_asked()).when(refused(429, 42910000, "too many requests"))
     assert cell(halted) == "F"
 
 

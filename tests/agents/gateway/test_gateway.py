@@ -23,6 +23,7 @@ from schemas.order import (
     Side,
     Venue,
 )
+from tests.agents.gateway.beginnings import accepted, submitted, unknown, words
 from tests.agents.gateway.words import (
     AS_OF,
     BROKER_ID,
@@ -48,23 +49,6 @@ from tests.agents.gateway.words import (
 CANCEL = intent(IntentAction.CANCEL)
 NEXT_DAY = VALID_UNTIL + timedelta(days=1)
 INTENT_AT = AS_OF
-
-
-def submitted() -> Story:
-    return given(gateway, limited()).when(intent(), at=INTENT_AT).when(checked())
-
-
-def accepted() -> Story:
-    return submitted().when(answered())
-
-
-def unknown() -> Story:
-    return submitted().when(silent())
-
-
-def words(story: Story) -> list[str]:
-    """Return what was said last, as 'what happened/where it stands'."""
-    return [f"{each.exec_type}/{each.ord_status}" for each in story.said if isinstance(each, OrderEvent)]
 
 
 def fills_of(story: Story) -> list[tuple[Any, ...]]:

@@ -9,6 +9,7 @@ from agents.gateway import decider as gateway
 from agents.testing import Story, given
 from schemas.gate import HaltCause, HaltScope, HaltStatus, TradingHalt
 from schemas.order import BrokerReport, Fill, IntentAction, OrderEvent, Phase, ReportKind, ReportRequest, Side
+from tests.agents.gateway.beginnings import accepted, begun, checking, unknown, words
 from tests.agents.gateway.words import (
     AS_OF,
     NAME,
@@ -17,7 +18,6 @@ from tests.agents.gateway.words import (
     fills,
     halt_asked,
     intent,
-    limited,
     not_found,
     order_json,
     read,
@@ -32,34 +32,13 @@ from tests.agents.gateway.words import (
 HOUR = timedelta(hours=1)
 
 
-def begun() -> Story:
-    return given(gateway, limited())
-
-
 def halted(scope: HaltScope = HaltScope.ACCOUNT, name: str = "", **changed: Any) -> Story:
     return begun().when(halt_asked(scope, name, **changed))
-
-
-def checking() -> Story:
-    return begun().when(intent(), at=AS_OF)
-
-
-def accepted() -> Story:
-    return checking().when(checked()).when(answered())
-
-
-def unknown() -> Story:
-    return checking().when(checked()).when(silent())
 
 
 def halt_of(story: Story) -> TradingHalt:
     (halt,) = [each for each in story.said if isinstance(each, TradingHalt)]
     return halt
-
-
-def words(story: Story) -> list[str]:
-    """Return what was said of orders last, as 'what happened/where it stands'."""
-    return [f"{each.exec_type}/{each.ord_status}" for each in story.said if isinstance(each, OrderEvent)]
 
 
 def verdict(story: Story) -> str:

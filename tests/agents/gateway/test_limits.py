@@ -289,6 +289,57 @@ def test_after_the_days_loss_only_reducing_orders_pass() -> None:
     assert verdict(sent(story, exit_, checked({"AAPL": "9"}, account=beyond))) == "REFUSED DAILY_LOSS_MAX"
 
 
+def moved(amount: str | None, day: str | None = "2012-06-01", kind: str = "CSD") -> dict[str, Any]:
+    """Return a transfer of cash as the broker shows it."""
+    return {"id": "1", "activity_type": kind, "date": day, "net_amount": amount}
+
+
+CLOSED = {"last_equity": "100000", "balance_asof": "2012-05-31"}
+
+
+@pytest.mark.parametrize(
+    ("equity", "transfers", "is_lost"),
+    [
+        ("103999.99", [moved("5000")], True),
+        ("104000", [moved("5000")], False),
+        ("93999.99", [moved("-5000", kind="CSW")], True),
+        ("94000", [moved("-5000", kind="CSW")], False),
+        ("101000", [moved("5000"), moved("-3000", kind="JNLC")], False),
+        ("98999", [moved("5000", "2012-05-31")], True),
+        ("99000", [moved("5000", "2012-05-31")], False),
+        ("99000", [moved("5000", kind="DIV")], False),
+        ("98999.99", [], True),
+    ],
+    ids=str,
+)
+def test_cash_from_outside_hides_no_loss_and_cash_that_went_there_is_none(
+    equity: str, transfers: list[dict[str, Any]], is_lost: bool
+) -> None:
+    story = given(gateway, limited(daily_loss_max=Decimal(1000)))
+
+    said = sent(story, order("one"), checked(account={"equity": equity, **CLOSED}, transfers=transfers))
+
+    assert verdict(said) == ("REFUSED DAILY_LOSS_MAX" if is_lost else "SUBMITTING")
+
+
+@pytest.mark.parametrize(
+    ("account", "transfers"),
+    [
+        (CLOSED, [moved("plenty")]),
+        (CLOSED, [moved("5000", None)]),
+        (CLOSED, [moved("5000", "today")]),
+        (CLOSED, {}),
+        ({"last_equity": "100000"}, [moved("5000")]),
+    ],
+)
+def test_transfers_that_cannot_be_read_let_nothing_pass_that_a_days_loss_holds(account: Any, transfers: Any) -> None:
+    reading = checked(account={"equity": "100000", **account}, transfers=transfers)
+
+    held = given(gateway, limited(daily_loss_max=Decimal(1000)))
+    assert verdict(sent(held, order("one"), reading)) == "REFUSED CHECK_FAILED"
+    assert passes(sent(given(gateway, limited(daily_loss_max=None, order_qty_max=Decimal(10))), order("one"), reading))
+
+
 def told_one_after_another(story: Story, times: Sequence[timedelta]) -> list[str]:
     """Return the verdicts on orders whose checks were read after these times; each is a symbol of its own."""
     found = []

@@ -2,10 +2,12 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import uuid5
@@ -13,23 +15,28 @@ from uuid import uuid5
 import pytest
 from click.testing import CliRunner, Result
 
-from infra.cli import asking
+from infra.cli import asking, halts
 from infra.cli.halt_request import halt_meant, latest
 from infra.cli.main import COMMANDS, load
+from infra.clock import seconds
 from infra.embedded.folders import CHECKOUT
 from infra.embedded.testing import shared_stack
 from infra.errors import TapeError
 from infra.gate_limits import require_limits
 from infra.kafka import admin
 from infra.kafka.log import read_all
-from infra.kafka.publish import from_outside
+from infra.kafka.publish import Publisher, from_outside
 from infra.settings import Settings
 from schemas.gate import HaltScope, HaltStatus, OrderLimits, OrderLimitsRequest, TradingHalt, TradingHaltRequest
 from schemas.identity import derived
+from schemas.order import ExecType, Fill, OrderEvent, OrderIntent, OrdStatus
 from schemas.record import Record
+from schemas.resolution import OrderResolutionRequest
+from schemas.run import Run
+from tests.agents.gateway.words import checked, intent, silent
 from tests.infra.postgres.stories import blank
-from tests.made import ACCOUNT, AS_OF
-from topics.codec import decode
+from tests.made import ACCOUNT, AS_OF, run_terms, strategy
+from topics.codec import Event, decode
 from topics.wire import Incoming
 
 LIMITS = f'account_id = "{ACCOUNT}"\norders_per_minute_max = 60\norder_notional_max = 25000\n'
@@ -64,6 +71,22 @@ class Floor:
     def records(self, kind: type[Record]) -> list[Record]:
         """Return what the log holds of a kind."""
         return [decode(each).record for each in read_all(self.environment["TAPE_BOOTSTRAP_SERVERS"], [kind.topic])]
+
+    def decoded(self, kind: type[Record]) -> list[Event]:
+        """Return what the log holds of a kind, with envelopes."""
+        return [decode(each) for each in read_all(self.environment["TAPE_BOOTSTRAP_SERVERS"], [kind.topic])]
+
+    def events(self, client_order_id: str) -> list[OrderEvent]:
+        """Return what became of an order so far."""
+        said = self.records(OrderEvent)
+        return [each for each in said if isinstance(each, OrderEvent) and each.client_order_id == client_order_id]
+
+    def publish(self, record: Record) -> None:
+        """Say something in place of the agent that would, as part of its run."""
+        run_id = record.order.run_id if isinstance(record, OrderIntent) else intent().order.run_id
+        publisher = Publisher(self.environment["TAPE_BOOTSTRAP_SERVERS"], 1, "test")
+        publisher.publish(record, derived("said", secrets.token_hex(16)), AS_OF, run_id)
+        publisher.flush()
 
     def settings(self) -> Settings:
         return Settings(
@@ -260,6 +283,123 @@ def test_a_kafka_that_does_not_answer_is_a_sentence(
     assert isinstance(done.exception, TapeError)
     assert "Kafka does not answer" in str(done.exception)
     assert ("tape halt --hard" in str(done.exception)) is (words[0] == "halt")
+
+
+@pytest.mark.parametrize(("status", "is_hinted"), [("UNKNOWN", True), ("NEW", False)])
+def test_an_unknown_order_names_the_command_that_ends_it(
+    status: str, is_hinted: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"client_order_id": "one", "account_id": ACCOUNT, "symbol": "IBM", "side": "BUY", "ord_status": status}
+    numbers = {"order_qty": Decimal(1), "cum_qty": Decimal(0), "attempt": 1, "valid_until": AS_OF}
+
+    halts._print_orders([{**row, **numbers}])
+
+    assert ("tape resolve --help" in capsys.readouterr().out) is is_hinted
+
+
+# --- names that nobody knows
+
+
+def test_a_halt_that_stops_nobody_says_so_and_is_in_force(open_floor: Floor) -> None:
+    trades = run_terms(strategies=(strategy("trend", symbols=("IBM",)),))
+    open_floor.publish(blank(Run, account_id=ACCOUNT, run_id=derived("run"), terms=trades))
+
+    for words, said in (
+        (("--symbol", "GME"), f"warning: no strategy trades GME in account {ACCOUNT}; known are IBM"),
+        (("--strategy", "tend"), f"warning: no run of account {ACCOUNT} has a strategy tend; known are trend"),
+        (("--symbol", "IBM"), ""),
+        (("--strategy", "trend"), ""),
+    ):
+        done = open_floor.tape("halt", "--reason", "stop", "--json", *words)
+        halt = json.loads(done.stdout)
+        open_floor.said("resume", halt["halt_id"])
+        assert (halt["status"], done.stderr.strip()) == ("IN_FORCE", said)
+
+
+def test_limits_of_an_account_that_no_worker_serves_say_so_and_count(open_floor: Floor) -> None:
+    done = open_floor.tape("limits", "set", open_floor.limits(LIMITS.replace(ACCOUNT, "DEMO-11")))
+    assert done.stderr == f"warning: no worker serves account DEMO-11; known are {ACCOUNT}\n"
+    assert "account DEMO-11, set by operator" in done.stdout
+    assert open_floor.tape("limits", "set", open_floor.limits()).stderr == ""
+
+
+# --- an order that the broker leaves open
+
+
+@pytest.fixture
+def unknown(open_floor: Floor) -> OrderEvent:
+    """An order that was sent and never answered."""
+    name = f"net-AAPL-{secrets.token_hex(4)}"
+    identity = derived("order", name)
+    asked = intent(intent_id=identity, plan_id=identity)
+    open_floor.publish(asked.model_copy(update={"client_order_id": name}))
+    open_floor.publish(checked(name=name))
+    open_floor.publish(silent().model_copy(update={"client_order_id": name}))
+    until = seconds() + PATIENCE_S
+    while not (found := open_floor.events(name)) or found[-1].exec_type is not ExecType.QUERYING:
+        assert seconds() < until, found
+    assert found[-1].ord_status is OrdStatus.UNKNOWN
+    return found[-1]
+
+
+def test_an_order_is_resolved_by_a_word_and_its_end_belongs_to_its_run(open_floor: Floor, unknown: OrderEvent) -> None:
+    name = unknown.client_order_id
+    words = ("--as", "not-ours", "--because", "the desk says so", "--by", "ann", "--manual", "sell 10 MSFT 31.20")
+    text = open_floor.tape("resolve", name, *words).stdout
+    assert text == (
+        f"NOT_OURS {name}: the desk says so (by ann)\n"
+        f"  order     BUY 10 AAPL, account {ACCOUNT}\n"
+        "  executed  0, 0 were booked\n"
+        "  manual    SELL 10 MSFT at 31.2\n"
+        "  next:  tape halts\n"
+    )
+    end = open_floor.events(name)[-1]
+    assert (end.exec_type, end.ord_status) == (ExecType.RESTATED, OrdStatus.REJECTED)
+    assert end.reason == "NOT_OURS by ann: the desk says so"
+    (fill,) = [
+        each for each in open_floor.records(Fill) if isinstance(each, Fill) and each.client_order_id == f"{name}/1"
+    ]
+    assert (fill.order.book, fill.order.symbol, f"{fill.last_qty:.0f}") == ("manual", "MSFT", "10")
+    of_run = [each.envelope.correlation_id for each in open_floor.decoded(OrderEvent) if each.record in (end, unknown)]
+    assert of_run == [unknown.order.run_id] * 2
+
+
+def test_what_cannot_be_is_refused_with_the_reason(open_floor: Floor, unknown: OrderEvent) -> None:
+    name = unknown.client_order_id
+    refused = open_floor.tape("resolve", name, "--as", "filled", "--because", "so they say")
+    assert isinstance(refused.exception, TapeError)
+    assert "at which average price?" in str(refused.exception)
+    nobody = open_floor.tape("resolve", "nobody", "--as", "filled", "--because", "x")
+    assert isinstance(nobody.exception, TapeError)
+    assert "no order is called nobody" in str(nobody.exception)
+
+    done = open_floor.said("resolve", name, "--as", "filled", "--at", "560.5", "--because", "so they say")
+    assert (done["status"], done["cum_qty"]) == ("ACCEPTED", "10.000000000")
+    again = open_floor.tape("resolve", name, "--as", "filled", "--because", "once more")
+    assert isinstance(again.exception, TapeError)
+    assert "has ended FILLED" in str(again.exception)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--as", "lost", "--because", "x"),
+        ("--as", "filled"),
+        ("--as", "filled", "--because", " "),
+        ("--as", "filled", "--because", "x", "--at", "free"),
+        ("--as", "filled", "--because", "x", "--at", "0"),
+        ("--as", "filled", "--because", "x", "--at", "1.0000001"),
+        ("--as", "filled", "--because", "x", "--executed", "-1"),
+        ("--as", "filled", "--because", "x", "--executed", "nan"),
+        ("--as", "filled", "--because", "x", "--manual", "SELL 10 MSFT"),
+        ("--as", "filled", "--because", "x", "--manual", "GIVE 10 MSFT 31.20"),
+        ("--as", "filled", "--because", "x", "--manual", "SELL 0 MSFT 31.20"),
+    ],
+)
+def test_a_resolution_that_cannot_be_read_reaches_nobody(floor: Floor, words: tuple[str, ...]) -> None:
+    before = len(floor.records(OrderResolutionRequest))
+    assert floor.tape("resolve", "any", *words).exit_code == 2
+    assert len(floor.records(OrderResolutionRequest)) == before
 
 
 # --- the last word on each halt

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from infra.verify import books, broker, identity, orders, wishes
+from infra.verify import books, broker, identity, orders, resolutions, wishes
 from infra.verify.broker import AtBroker
 from infra.verify.claim import Claim
 from infra.verify.service import at_broker as verified_at_broker
 from infra.verify.service import claims, finish, show
+from infra.verify.under_way import UnderWay
 from schemas.execution import Execution, ExecutionStatus, LineOutcome
 from schemas.gate import HaltCause, HaltScope, HaltStatus, OrderLimits, TradingHalt
 from schemas.identity import derived
@@ -34,6 +35,7 @@ from schemas.order import (
 )
 from schemas.plan import Plan, PlanLine
 from schemas.record import Record
+from schemas.resolution import OrderResolution, OrderResolutionRequest, ResolutionStatus
 from schemas.signal import Signal, SignalReceipt
 from tests.agents.broker.fake import FakeBrokerage, reply
 from tests.infra.postgres.stories import NOON, Log, blank
@@ -41,6 +43,7 @@ from tests.made import gate_limits, portfolio_content, run_terms, snapshot_conte
 
 ACCOUNT = "paper-1"
 NAME, BROKER_ID = "net-AAPL-1", "61e69015"
+OTHER = "net-AAPL-2"
 PLAN, INTENT, FILL, SIGNAL, HALT = (derived("verify", each) for each in ("plan", "intent", "fill", "signal", "halt"))
 
 
@@ -116,6 +119,21 @@ def halt(status: HaltStatus = HaltStatus.IN_FORCE, **said: Any) -> TradingHalt:
     return blank(TradingHalt, status=status, **{**usual, **said})
 
 
+def resolution_asked(**said: Any) -> OrderResolutionRequest:
+    usual = {"account_id": ACCOUNT, "request_id": "asked", "client_order_id": OTHER, "reason": "why"}
+    return blank(OrderResolutionRequest, **{**usual, **said})
+
+
+def resolution(**said: Any) -> OrderResolution:
+    usual = {"account_id": ACCOUNT, "request_id": "asked", "client_order_id": OTHER, "reason": "why"}
+    return blank(OrderResolution, status=ResolutionStatus.ACCEPTED, **{**usual, **said})
+
+
+def restated(**said: Any) -> OrderEvent:
+    usual = {"client_order_id": OTHER, "leaves_qty": Decimal(0)}
+    return event(ExecType.RESTATED, OrdStatus.REJECTED, **{**usual, **said})
+
+
 def at_broker(**said: Any) -> AtBroker:
     usual: dict[str, Any] = {
         "orders": [{"id": BROKER_ID, "client_order_id": NAME}],
@@ -148,8 +166,7 @@ def shown(checked: Iterable[Claim], log: Log) -> None:
     """Show a log to claims as a verification does: a topic at a time, then the end."""
     checked = list(checked)
     for incoming in log.incoming():
-        for claim in checked:
-            show(claim, incoming)
+        show(checked, incoming)
     finish(checked, log.ends)
 
 
@@ -165,7 +182,8 @@ def test_every_claim_holds_of_a_log_in_which_nothing_is_wrong_and_has_looked_at_
     log = Log()
     old = [event(ExecType.UNKNOWN, OrdStatus.UNKNOWN), event(ExecType.ACCEPTED, OrdStatus.NEW)]
     refused = event(ExecType.REFUSED, OrdStatus.REJECTED, client_order_id="other", refusal=Refusal.HALTED, reason="why")
-    for record in (*GOOD[:6], *old, *GOOD[6:], refused.model_copy(update={"leaves_qty": Decimal(0)})):
+    over = refused.model_copy(update={"leaves_qty": Decimal(0)})
+    for record in (*GOOD[:6], *old, *GOOD[6:], over, resolution_asked(), resolution(), restated()):
         log.say(record)
     every = claims([at_broker()])
 
@@ -196,6 +214,26 @@ BROKEN: dict[str, tuple[type[Claim], list[Record], str]] = {
         wishes.EveryRefusalSaysWhy,
         [event(ExecType.REFUSED, OrdStatus.REJECTED)],
         f"order {NAME} was refused without a reason",
+    ),
+    "an end that nobody said": (
+        resolutions.ResolvedByAWord,
+        [restated()],
+        f"order {OTHER} was resolved by 0 words and ended by 1",
+    ),
+    "a word without an end": (
+        resolutions.ResolvedByAWord,
+        [resolution_asked(), resolution()],
+        f"order {OTHER} was resolved by 1 words and ended by 0",
+    ),
+    "a word that nobody asked for": (
+        resolutions.ResolvedByAWord,
+        [resolution(), restated()],
+        f"order {OTHER} was resolved, nobody asked for it",
+    ),
+    "a word that is answered twice": (
+        resolutions.ResolvedByAWord,
+        [resolution_asked(), resolution(), resolution(), restated(), restated()],
+        "request asked was answered twice",
     ),
     "an order nobody asked for": (orders.OneOrderPerIntent, [SUBMITTING], f"order {NAME} was sent, no intent asked"),
     "an intent with two names": (
@@ -339,8 +377,7 @@ def test_what_is_still_under_way_is_not_missed() -> None:
         log.say(record)
     waiting: list[Claim] = [wishes.EverySignalAnswered(), wishes.EveryLineEndsOnce(), books.EveryFillBookedOnce()]
     for incoming in log.incoming():
-        for claim in waiting:
-            show(claim, incoming)
+        show(waiting, incoming)
 
     finish(waiting, {})
 
@@ -426,3 +463,59 @@ def test_books_that_differ_from_the_broker_are_found() -> None:
         "AAPL: the books have 10.000000000000000, the broker 9",
         "USD: the books have -200.000000000000000, the broker -200.01",
     ]
+
+
+# --- what a person has resolved, beside the broker
+
+
+def test_of_an_order_that_was_resolved_the_sum_is_compared() -> None:
+    word = resolution(client_order_id=NAME, executed_qty=Decimal(10))
+    halves = [{"order_id": BROKER_ID, "cum_qty": each, "qty": "5", "price": "19"} for each in ("5", "10")]
+    said = [SUBMITTING, TRADE, fill(), word]
+
+    assert found(broker.SameExecutions(at_broker(fills=halves)), said) == []
+    assert found(broker.SameExecutions(at_broker(fills=halves[:1])), said) == [
+        f"order {NAME} was resolved with {Decimal(10):.9f} executed, the broker says 5"
+    ]
+
+
+# --- while something is on its way
+
+
+@pytest.mark.parametrize(
+    ("records", "why_not"),
+    [
+        ([SUBMITTING, TRADE, fill(), entry()], ""),
+        ([SUBMITTING], f"1 order under way: {NAME}"),
+        (
+            [SUBMITTING, SUBMITTING.model_copy(update={"client_order_id": OTHER})],
+            f"2 orders under way: {NAME}, {OTHER}",
+        ),
+        ([SUBMITTING.model_copy(update={"account_id": "another"})], ""),
+        ([SUBMITTING, TRADE, fill()], "1 execution not booked yet"),
+        (
+            [
+                SUBMITTING,
+                SUBMITTING.model_copy(update={"client_order_id": OTHER, "order": terms(venue=Venue.INTERNAL)}),
+                TRADE,
+                fill(),
+                entry(),
+            ],
+            "",
+        ),
+    ],
+)
+def test_the_broker_is_compared_only_while_nothing_is_under_way(records: list[Record], why_not: str) -> None:
+    log, under_way = Log(), UnderWay(ACCOUNT)
+    for record in records:
+        log.say(record)
+    shown([under_way], log)
+
+    assert under_way.why_not(at_broker(), at_broker()) == why_not
+    assert list(under_way.findings) == []
+
+
+def test_an_account_that_changes_meanwhile_is_not_compared() -> None:
+    moved = at_broker(cash=Decimal(0))
+
+    assert UnderWay(ACCOUNT).why_not(at_broker(), moved) == "the account has changed while the log was read"

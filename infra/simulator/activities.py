@@ -9,7 +9,7 @@ from infra.simulator.exact import plain, stamp
 from infra.simulator.paging import between, count
 from infra.simulator.render import MakeId
 from infra.simulator.rules import malformed
-from infra.simulator.valuation import NEW_YORK, new_york_day
+from infra.simulator.sessions import NEW_YORK, new_york_day
 
 PAGE_MAX = 100
 CATEGORIES = {"trade_activity": True, "non_trade_activity": False}
@@ -53,14 +53,20 @@ def asked_for(
         found = found[::-1]
     token = query.get("page_token")
     if token:
-        ids = [activity_id(item, make_id) for item in found]
-        if token not in ids:
-            raise malformed(f"invalid page_token: {token}")
-        found = found[ids.index(token) + 1 :]
+        found = found[_place(token, found, make_id) + 1 :]
     size = count(query.get("page_size"), PAGE_MAX, "page_size")
     if size > PAGE_MAX:
         raise malformed(f"page_size must be no more than {PAGE_MAX}")
     return found[:size]
+
+
+def _place(token: str, items: Sequence[Activity], make_id: MakeId) -> int:
+    """Return where the activity with an id is; only those of its millisecond have theirs made: ids are dear."""
+    time = token.partition("::")[0]
+    for number, item in enumerate(items):
+        if _day_and_time(activity_time(item)) == time and activity_id(item, make_id) == token:
+            return number
+    raise malformed(f"invalid page_token: {token}")
 
 
 def _of_types(items: Sequence[Activity], asked: str | None) -> Sequence[Activity]:

@@ -17,6 +17,7 @@ from infra.simulator.admin_bodies import (
     BookedActivity,
     ClockRequest,
     CorporateAction,
+    Counts,
     Dividend,
     FaultReport,
     FeesRequest,
@@ -64,13 +65,18 @@ class Admin:
         market: Market,
         faults: FaultLedger,
         forget_troubles: Callable[[], None],
+        arrive: Callable[[], Awaitable[None]],
         terms: Terms,
     ) -> None:
-        """Steer an account and its market; `terms` fill in what a reset leaves out."""
+        """Steer an account and its market; `terms` fill in what a reset leaves out.
+
+        `arrive` lets requests that troubles delay arrive before the clock moves.
+        """
         self._engine = engine
         self._market = market
         self._faults = faults
         self._forget_troubles = forget_troubles
+        self._arrive = arrive
         self._terms = terms
 
     def routes(self) -> list[AdminRoute]:
@@ -92,6 +98,7 @@ class Admin:
                 "POST", "/admin/orders", "Place a market order by hand", OrderRequest, dict[str, Any], self.place_order
             ),
             row("GET", "/admin/orders", "Every client order id received", None, ReceivedOrders, self.orders),
+            row("GET", "/admin/counts", "How many posts and orders", None, Counts, self.counts),
             row("POST", "/admin/assets", "Say what a symbol is", AssetRequest, Now, self.asset),
             row(
                 "POST",
@@ -124,6 +131,7 @@ class Admin:
         return self._now()
 
     async def set_clock(self, wanted: ClockRequest) -> Now:
+        await self._arrive()
         try:
             await self._market.move(self._engine, wanted.now)
         except ValueError as error:
@@ -172,6 +180,10 @@ class Admin:
             order = None if order_id is None else render.order(book.orders[order_id], simulated_id)
             rows.append(ReceivedOrder(client_order_id=client_order_id, posts=posts, order=order))
         return ReceivedOrders(orders=rows)
+
+    async def counts(self, _: None) -> Counts:
+        book = self._engine.book
+        return Counts(posts=sum(book.posts.values()), orders=len(book.orders))
 
     async def asset(self, wanted: AssetRequest) -> Now:
         self._engine.list_asset(wanted.symbol, wanted.status, wanted.tradable, wanted.fractionable)

@@ -165,6 +165,13 @@ class ReceivedOrders(_Body):
     orders: list[ReceivedOrder]
 
 
+class Counts(_Body):
+    """How many orders were posted, refused duplicates included, and how many the account has."""
+
+    posts: int
+    orders: int
+
+
 class OrderedFault(_Body):
     """An ordered trouble and how often it has struck; it strikes no more once that is `times`."""
 

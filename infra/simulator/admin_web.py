@@ -8,7 +8,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from infra.simulator.admin import AdminRoute
 from infra.simulator.admin_bodies import Problem
-from infra.simulator.render import to_json
+from infra.simulator.routes import json_answer, json_text
 from infra.simulator.rules import RefusalError
 from infra.simulator.settings import Terms
 
@@ -20,7 +20,7 @@ def web_routes(routes: Sequence[AdminRoute], document: str) -> list[web.RouteDef
     """Return the web server's routes, that of their own document among them."""
 
     async def describe(_: web.Request) -> web.Response:
-        return _answer(document)
+        return json_text(document)
 
     return [*(_web_route(route) for route in routes), web.get(OPENAPI_PATH, describe)]
 
@@ -30,13 +30,9 @@ def _web_route(route: AdminRoute) -> web.RouteDef:
 
     async def handle(request: web.Request) -> web.Response:
         answer = await route.handle(None if adapter is None else await _read(request, adapter))
-        return _answer(answer.model_dump_json() if isinstance(answer, BaseModel) else to_json(answer))
+        return json_text(answer.model_dump_json()) if isinstance(answer, BaseModel) else json_answer(answer)
 
     return web.route(route.method, route.path, handle)
-
-
-def _answer(text: str) -> web.Response:
-    return web.Response(text=text, content_type="application/json", charset="utf-8")
 
 
 async def _read(request: web.Request, adapter: TypeAdapter[Any]) -> Any:

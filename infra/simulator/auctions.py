@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from infra.simulator.bars import DAY
 from infra.simulator.market_rows import TradeRow
-from infra.simulator.valuation import NEW_YORK
+from infra.simulator.sessions import new_york_day
 
 OPENING = frozenset("OQ")
 CLOSING = frozenset("6M")
@@ -23,7 +23,7 @@ class AuctionRow(NamedTuple):
     @property
     def message(self) -> dict[str, object]:
         """Return them in Alpaca's words."""
-        day = self.time.astimezone(NEW_YORK).date().isoformat()
+        day = new_york_day(self.time).isoformat()
         return {"d": day, "o": _prints(self.opening, OPENING), "c": _prints(self.closing, CLOSING)}
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from infra.simulator.exact import product, total
 from infra.simulator.market_rows import BarRow, TradeRow
-from infra.simulator.valuation import NEW_YORK
+from infra.simulator.sessions import NEW_YORK
 
 Unit = Literal["Min", "Hour", "Day", "Week", "Month"]
 UNITS: dict[str, Unit] = {

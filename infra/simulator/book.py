@@ -30,8 +30,9 @@ from infra.simulator.events import (
 )
 from infra.simulator.exact import SHARE_UNIT, ZERO, product, ratio, rounded_up, total
 from infra.simulator.orders import Order, OrderEvent
+from infra.simulator.sessions import new_york_day
 from infra.simulator.settings import Terms
-from infra.simulator.valuation import DayEnd, Position, Sample, day_end, equity, new_york_day
+from infra.simulator.valuation import DayEnd, Position, Sample, day_end, equity
 from schemas.quantities import CONTEXT
 
 TICK = timedelta(microseconds=1)

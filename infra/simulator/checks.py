@@ -10,7 +10,7 @@ from infra.simulator.events import Accepted, TimeInForce
 from infra.simulator.exact import ZERO, plain, total
 from infra.simulator.orders import Order
 from infra.simulator.rules import forbidden, invalid, is_whole
-from infra.simulator.valuation import NEW_YORK
+from infra.simulator.sessions import NEW_YORK
 
 #: When on-open and on-close orders are refused, New York; from the last time on they are for the next session.
 AUCTION_CLOSED: dict[TimeInForce, tuple[time, time, str]] = {

@@ -138,6 +138,11 @@ class SimulatorControl:
         rows = _rows(self._call("orders"), "orders")
         return [SimulatedOrder(row["client_order_id"], row["posts"], row["order"]) for row in rows]
 
+    def counts(self) -> tuple[int, int]:
+        """Return how many orders were posted, refused duplicates included, and how many there are."""
+        found = _mapping(self._call("counts"))
+        return int(str(found["posts"])), int(str(found["orders"]))
+
     def add_fault(self, kind: FaultKind | str, match: str = "*", times: int = 1, **more: float) -> None:
         """Order one trouble; `match` is like 'POST /v2/orders', or 'EVENT fill'; `more` are seconds, reads and code."""
         self.add_faults([Fault.model_validate({"kind": kind, "match": match, "times": times, **more})])

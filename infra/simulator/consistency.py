@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from infra.simulator.render import to_json
+from infra.simulator.routes import json_answer
 from infra.simulator.rules import MALFORMED, NOT_FOUND
 
 ORDERS = "/v2/orders"
@@ -62,7 +62,7 @@ class Consistency:
             return answer
         found = json.loads(answer.text or "null")
         if isinstance(found, list):
-            return _json(200, [order for order in found if not self._misses(order["client_order_id"])])
+            return json_answer([order for order in found if not self._misses(order["client_order_id"])])
         if self._misses(found["client_order_id"]):
             self._count_miss(request.query.get("client_order_id", ""))
             return not_found(request)
@@ -91,14 +91,10 @@ class Consistency:
 
 def duplicate() -> web.Response:
     """Return the answer to an id that is used."""
-    return _json(422, {"code": MALFORMED, "message": "client_order_id must be unique"})
+    return json_answer({"code": MALFORMED, "message": "client_order_id must be unique"}, 422)
 
 
 def not_found(request: web.Request) -> web.Response:
     """Return the answer to a read of an order that the broker does not know."""
     name = request.query.get("client_order_id") or request.path.rpartition("/")[2]
-    return _json(404, {"code": NOT_FOUND, "message": f"order not found for {name}"})
-
-
-def _json(status: int, value: object) -> web.Response:
-    return web.Response(status=status, text=to_json(value), content_type="application/json")
+    return json_answer({"code": NOT_FOUND, "message": f"order not found for {name}"}, 404)

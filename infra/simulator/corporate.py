@@ -10,7 +10,8 @@ from infra.simulator.exact import CENT, SHARE_UNIT, ZERO, plain, product, ratio,
 from infra.simulator.orders import Order
 from infra.simulator.recorder import Recorder, simulated_id
 from infra.simulator.rules import invalid, is_symbol, is_whole
-from infra.simulator.valuation import mark, new_york_day
+from infra.simulator.sessions import new_york_day
+from infra.simulator.valuation import mark
 from schemas.quantities import CONTEXT
 
 ONE, HUNDREDTH_OF_A_CENT = Decimal(1), Decimal("0.0001")

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import get_args
+from typing import TypeVar, get_args
 
 from infra.simulator.events import OrderType, Side, TimeInForce
 from infra.simulator.rules import amount, invalid, is_symbol, is_whole, malformed, price
 
+Word = TypeVar("Word", bound=str)
+SIDES: tuple[Side, ...] = get_args(Side)
+TYPES: tuple[OrderType, ...] = get_args(OrderType)
+TIMES_IN_FORCE: tuple[TimeInForce, ...] = get_args(TimeInForce)
 AUCTIONS: frozenset[TimeInForce] = frozenset({"opg", "cls"})
 NOT_SIMULATED = ("take_profit", "stop_loss", "legs", "position_intent", "advanced_instructions")
 
@@ -54,8 +58,8 @@ def draft_of(request: Mapping[str, object], client_order_id: str) -> Draft:
         raise malformed("symbol is required")
     if not is_symbol(symbol):
         raise invalid(f'asset "{symbol}" not found')
-    side = _side(request)
-    kind, time_in_force = _type(request), time_in_force_of(request)
+    side, kind = _word(request, "side", SIDES), _word(request, "type", TYPES)
+    time_in_force = time_in_force_of(request)
     qty, notional = _size(request)
     prices = _prices(request, kind)
     trails = {name: _trail(request, name, kind) for name in TRAILS}
@@ -102,29 +106,16 @@ def _refuse_what_is_not_simulated(request: Mapping[str, object]) -> None:
             raise invalid(f"{name} is not simulated")
 
 
-def _side(request: Mapping[str, object]) -> Side:
-    for side in get_args(Side):
-        if request.get("side") == side:
-            found: Side = side
-            return found
-    raise malformed(f"invalid side: {request.get('side')}")
-
-
-def _type(request: Mapping[str, object]) -> OrderType:
-    for kind in get_args(OrderType):
-        if request.get("type") == kind:
-            found: OrderType = kind
-            return found
-    raise malformed(f"invalid type: {request.get('type')}")
-
-
 def time_in_force_of(request: Mapping[str, object]) -> TimeInForce:
     """Read how long an order is good for."""
-    for time_in_force in get_args(TimeInForce):
-        if request.get("time_in_force") == time_in_force:
-            found: TimeInForce = time_in_force
-            return found
-    raise malformed(f"invalid time_in_force: {request.get('time_in_force')}")
+    return _word(request, "time_in_force", TIMES_IN_FORCE)
+
+
+def _word(request: Mapping[str, object], name: str, words: tuple[Word, ...]) -> Word:
+    for word in words:
+        if request.get(name) == word:
+            return word
+    raise malformed(f"invalid {name}: {request.get(name)}")
 
 
 def _size(request: Mapping[str, object]) -> tuple[Decimal | None, Decimal | None]:

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 from infra.errors import TapeError
 from infra.simulator.exact import ZERO, product, total
 from infra.simulator.market_rows import BarRow, QuoteRow, Series, Timed, TradeRow
-from infra.simulator.valuation import NEW_YORK
+from infra.simulator.sessions import NEW_YORK
 from schemas.quantities import CONTEXT
 
 PRICE_UNIT = Decimal("0.0001")

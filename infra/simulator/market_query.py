@@ -13,7 +13,7 @@ from infra.simulator.book import TICK
 from infra.simulator.exact import stamp
 from infra.simulator.market_rows import Timed
 from infra.simulator.rules import RefusalError, is_symbol
-from infra.simulator.valuation import NEW_YORK
+from infra.simulator.sessions import NEW_YORK
 
 LIMIT_DEFAULT = 1000
 LIMIT_MAX = 10_000

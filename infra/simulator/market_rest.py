@@ -17,6 +17,7 @@ from infra.simulator.market_data import MarketData
 from infra.simulator.market_json import Message, exact_json
 from infra.simulator.market_query import DELAY, LATEST_FEEDS, Query, bad, checked, feed_of, symbols_of
 from infra.simulator.market_rows import Timed
+from infra.simulator.routes import json_text
 from infra.simulator.rules import RefusalError
 
 ROOT = "/v2/stocks"
@@ -133,4 +134,4 @@ def _timeframe(request: web.Request) -> Timeframe:
 
 
 def _answer(value: Message) -> web.Response:
-    return web.Response(text=exact_json(value), content_type="application/json", charset="utf-8")
+    return json_text(exact_json(value))

@@ -17,8 +17,8 @@ from infra.simulator.exact import ZERO, plain, total
 from infra.simulator.paging import choice, instant
 from infra.simulator.render import average, to_json
 from infra.simulator.rules import malformed
-from infra.simulator.sessions import Session, sessions_between
-from infra.simulator.valuation import Sample, equity, new_york_day
+from infra.simulator.sessions import Session, new_york_day, sessions_between
+from infra.simulator.valuation import Sample, equity
 
 TIMEFRAMES = {
     "1Min": timedelta(minutes=1),

@@ -8,6 +8,7 @@ from infra.simulator import margin, valuation
 from infra.simulator.book import Book, Execution
 from infra.simulator.exact import ZERO, plain, product, stamp, total
 from infra.simulator.orders import Order
+from infra.simulator.sessions import new_york_day
 from schemas.quantities import CONTEXT
 
 MakeId = Callable[..., str]
@@ -137,7 +138,7 @@ def _profit_today(book: Book, symbol: str, value: Decimal) -> tuple[Decimal, Dec
     for item in reversed(book.activities):
         if not isinstance(item, Execution):
             continue
-        if valuation.new_york_day(item.fill.at) != book.today:
+        if new_york_day(item.fill.at) != book.today:
             break
         if item.order.terms.symbol == symbol:
             traded = product(item.fill.qty, item.fill.price)
@@ -154,7 +155,7 @@ def account(book: Book, make_id: MakeId) -> dict[str, object]:
     equity = plain(valuation.equity(book))
     buying_power = plain(max(margin.buying_power(book), ZERO))
     last = book.yesterday
-    balance_day = valuation.new_york_day(book.terms.now) if last is None else last.day
+    balance_day = new_york_day(book.terms.now) if last is None else last.day
     return {
         "id": make_id("account", book.terms.account_number),
         "account_number": book.terms.account_number,

@@ -7,30 +7,20 @@ from decimal import Decimal
 from aiohttp import web
 
 from infra.simulator import activities, render
-from infra.simulator.book import Book
-from infra.simulator.engine import Engine
 from infra.simulator.orders import Order
 from infra.simulator.paging import between, choice, count
 from infra.simulator.recorder import simulated_id
 from infra.simulator.rest_positions import PositionRoutes
 from infra.simulator.rest_reference import ReferenceRoutes
-from infra.simulator.routes import json_answer, symbol_of
+from infra.simulator.routes import AccountRoutes, json_answer, symbol_of
 from infra.simulator.rules import malformed, not_found
 
 ORDERS_LIMIT_DEFAULT = 50
 ORDERS_LIMIT_MAX = 500
 
 
-class AlpacaRest:
+class AlpacaRest(AccountRoutes):
     """Handlers of /v2."""
-
-    def __init__(self, engine: Engine) -> None:
-        """Serve the account of `engine`."""
-        self._engine = engine
-
-    @property
-    def _book(self) -> Book:
-        return self._engine.book
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes, more specific ones first."""

@@ -3,24 +3,14 @@
 from aiohttp import web
 
 from infra.simulator import render
-from infra.simulator.book import Book
 from infra.simulator.closing import closing_request
-from infra.simulator.engine import Engine
 from infra.simulator.recorder import simulated_id
-from infra.simulator.routes import json_answer, symbol_of
+from infra.simulator.routes import AccountRoutes, json_answer, symbol_of
 from infra.simulator.rules import RefusalError, not_found
 
 
-class PositionRoutes:
+class PositionRoutes(AccountRoutes):
     """Handlers of /v2/positions."""
-
-    def __init__(self, engine: Engine) -> None:
-        """Serve the account of `engine`."""
-        self._engine = engine
-
-    @property
-    def _book(self) -> Book:
-        return self._engine.book
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""

@@ -5,25 +5,15 @@ from datetime import date
 from aiohttp import web
 
 from infra.simulator import portfolio_history, render, sessions
-from infra.simulator.book import Book
-from infra.simulator.engine import Engine
 from infra.simulator.exact import stamp
 from infra.simulator.paging import choice
 from infra.simulator.recorder import simulated_id
-from infra.simulator.routes import json_answer, json_text, known_symbols, symbol_of
+from infra.simulator.routes import AccountRoutes, json_answer, json_text, known_symbols, symbol_of
 from infra.simulator.rules import RefusalError, is_symbol, malformed, not_found
 
 
-class ReferenceRoutes:
+class ReferenceRoutes(AccountRoutes):
     """Handlers of assets, clock, calendar and portfolio history."""
-
-    def __init__(self, engine: Engine) -> None:
-        """Serve the account of `engine`."""
-        self._engine = engine
-
-    @property
-    def _book(self) -> Book:
-        return self._engine.book
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""

@@ -1,20 +1,33 @@
-"""What the handlers of all routes share: JSON answers, and which symbol a name in a request means."""
+"""What the handlers of all routes share: JSON answers, the account, and which symbol a name in a request means."""
 
 from aiohttp import web
 
 from infra.simulator import render
 from infra.simulator.book import Book
+from infra.simulator.engine import Engine
 from infra.simulator.recorder import simulated_id
 
 
 def json_text(text: str, status: int = 200) -> web.Response:
     """Answer with JSON text."""
-    return web.Response(text=text, status=status, content_type="application/json", charset="utf-8")
+    return web.Response(text=text, status=status, content_type="application/json")
 
 
 def json_answer(value: object, status: int = 200) -> web.Response:
     """Answer with a value as JSON."""
     return json_text(render.to_json(value), status)
+
+
+class AccountRoutes:
+    """Handlers over one account."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Serve the account of `engine`."""
+        self._engine = engine
+
+    @property
+    def _book(self) -> Book:
+        return self._engine.book
 
 
 def known_symbols(book: Book) -> list[str]:

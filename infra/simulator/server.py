@@ -27,6 +27,7 @@ from infra.simulator.rate_limit import Allowance, RateLimit
 from infra.simulator.recordings import NOTHING, Recording
 from infra.simulator.render import to_json
 from infra.simulator.rest import AlpacaRest
+from infra.simulator.routes import json_answer
 from infra.simulator.rules import RefusalError
 from infra.simulator.settings import SimulatorSettings, SimulatorUrls
 from infra.simulator.spoiling import Spoiler, status_answer
@@ -58,7 +59,9 @@ class Server:
         self._market = Market(self._faults, recording)
         self._engine = Engine(journal, settings.terms, self._stream.publish, sessions.session_of, self._market.observe)
         self._market.open(self._engine)
-        admin = Admin(self._engine, self._market, self._faults, self._forget_troubles, settings.terms)
+        admin = Admin(
+            self._engine, self._market, self._faults, self._forget_troubles, self._spoiler.arrive, settings.terms
+        )
         self.app = web.Application(middlewares=[self._spoil, self._word_refusals, self._check_keys])
         self.app.on_response_prepare.append(_say_allowance)
         self.app.add_routes(AlpacaRest(self._engine).routes())
@@ -98,12 +101,11 @@ class Server:
         try:
             return await handler(request)
         except RefusalError as refusal:
-            return web.Response(status=refusal.status, text=to_json(refusal.body), content_type="application/json")
+            return json_answer(refusal.body, refusal.status)
         except web.HTTPException as error:
-            body = to_json({"message": error.reason})
-            return web.Response(status=error.status, text=body, content_type="application/json")
+            return json_answer({"message": error.reason}, error.status)
         except RecordingError as error:
-            return web.Response(status=500, text=to_json({"message": str(error)}), content_type="application/json")
+            return json_answer({"message": str(error)}, 500)
         except sqlite3.Error:
             # Memory is now ahead of the disk; only a restart from the journal is honest.
             log.exception("the journal cannot be written; stopping")

@@ -19,6 +19,11 @@ EARLY_CLOSE, LATE_AFTER_EARLY_CLOSE = time(13), time(17)
 T_PLUS_2_FROM, T_PLUS_1_FROM = date(2017, 9, 5), date(2024, 5, 28)
 
 
+def new_york_day(at: datetime) -> date:
+    """Return the date in New York."""
+    return at.astimezone(NEW_YORK).date()
+
+
 @dataclass(frozen=True)
 class MarketHours:
     """What /v2/clock says."""
@@ -59,7 +64,7 @@ def _days(first: date, last: date = LAST) -> Iterator[date]:
 
 def session_of(at: datetime) -> Session:
     """Return the session whose extended hours are on at a time, else the next one; raises ValueError out of bounds."""
-    today = at.astimezone(NEW_YORK).date()
+    today = new_york_day(at)
     sessions = (_session(day) for day in _days(today) if today >= FIRST)
     found = next((session for session in sessions if session.late > at), None)
     if found is None:

@@ -2,15 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
+from typing import Any
 
 from aiohttp import web
 
 from infra.simulator.consistency import Consistency, duplicate, not_found
 from infra.simulator.fault_ledger import FaultLedger
 from infra.simulator.faults import NEW_ORDER, Fault, FaultKind
-from infra.simulator.render import to_json
+from infra.simulator.routes import json_answer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Silence = Callable[[], Awaitable[web.StreamResponse]]
@@ -39,8 +40,7 @@ def status_answer(status: int) -> web.Response:
         text = GATEWAY_TEXTS[status]
         page = f"<html><head><title>{text}</title></head><body>{text}</body></html>"
         return web.Response(status=status, text=page, content_type="text/html")
-    body = RATE_LIMITED if status == 429 else INTERNAL_ERROR
-    return web.Response(status=status, text=to_json(body), content_type="application/json")
+    return json_answer(RATE_LIMITED if status == 429 else INTERNAL_ERROR, status)
 
 
 class Spoiler:
@@ -54,12 +54,19 @@ class Spoiler:
         self._faults = faults
         self._consistency = consistency
         self._silence = silence
-        self._late: set[asyncio.Task[web.StreamResponse]] = set()
+        self._late: dict[asyncio.Task[web.StreamResponse], asyncio.Event] = {}
 
     def clear(self) -> None:
         """Forget the requests that are still to arrive."""
         for task in self._late:
             task.cancel()
+
+    async def arrive(self) -> None:
+        """Let what is late arrive now. Before the clock is moved: no request is under way from one day to the next."""
+        late = dict(self._late)
+        for arrival in late.values():
+            arrival.set()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer a request, as well as its trouble allows."""
@@ -110,17 +117,16 @@ class Spoiler:
 
     async def _delayed(self, fault: Fault, request: web.Request, handler: Handler, identity: str) -> web.StreamResponse:
         """Do it later whether or not the client is still there."""
+        arrival = asyncio.Event()
 
         async def later() -> web.StreamResponse:
-            if fault.reads:
-                await self._consistency.missed(identity, fault.reads)
-            else:
-                await asyncio.sleep(fault.seconds)
+            wait = self._consistency.missed(identity, fault.reads) if fault.reads else asyncio.sleep(fault.seconds)
+            await _first_of(wait, arrival.wait())
             return await handler(request)
 
         task = asyncio.create_task(later())
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
+        self._late[task] = arrival
+        task.add_done_callback(self._late.pop)
         return await asyncio.shield(task)
 
     def _status(self, status: int, fault: Fault) -> web.Response:
@@ -157,3 +163,13 @@ def _client_order_id(body: bytes) -> str:
     except ValueError:
         return ""
     return str(found.get("client_order_id") or "") if isinstance(found, dict) else ""
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of several things has come about; the others are given up."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -5,13 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from infra.simulator.events import Quoted
 from infra.simulator.exact import product, total
 from schemas.quantities import CONTEXT
 
-NEW_YORK = ZoneInfo("America/New_York")
 HALF = Decimal("0.5")
 
 #: Alpaca shows averages rounded; nine decimals are more than any price it quotes.
@@ -106,8 +104,3 @@ def day_end(held: Holdings, day: date) -> DayEnd:
     prices = {symbol: mark(held, symbol) for symbol in held.positions}
     quantities = {symbol: each.qty for symbol, each in held.positions.items()}
     return DayEnd(day, equity(held), total(long_value(held), -short_value(held)), prices, quantities)
-
-
-def new_york_day(at: datetime) -> date:
-    """Return the date in New York."""
-    return at.astimezone(NEW_YORK).date()

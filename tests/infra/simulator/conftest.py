@@ -1,4 +1,4 @@
-"""A simulated account without a server, on a journal of its own."""
+"""A simulated account without a server, on a journal of its own; and a simulator process."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 import infra.alpaca  # noqa: F401  # before alpaca-py: it silences a notice of the library below it
+from infra.simulator.client import SimulatorControl
 from infra.simulator.engine import Engine
 from infra.simulator.events import AnyEvent
 from infra.simulator.journal import Journal
+from infra.simulator.process import SimulatorProcess
 from infra.simulator.sessions import Session
-from infra.simulator.settings import START_OF_TIME, Terms
+from infra.simulator.settings import START_OF_TIME, SimulatorUrls, Terms
 
 
 def session_of(at: datetime) -> Session:
@@ -81,3 +83,28 @@ def account(open_account: Callable[..., Account]) -> Account:
     account = open_account()
     account.quote("AAPL", "100", "101")
     return account
+
+
+@pytest.fixture
+def lending(open_account: Callable[..., Account]) -> Account:
+    """An account of 100,000 dollars that lends as much again, and a quote for AAPL."""
+    account = open_account(multiplier=2)
+    account.quote("AAPL", "100", "100")
+    return account
+
+
+@pytest.fixture(scope="module")
+def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorUrls]:
+    """A simulator process for all tests of a file."""
+    process = SimulatorProcess(tmp_path_factory.mktemp("simulator"))
+    yield process.start()
+    process.stop()
+
+
+@pytest.fixture
+def control(urls: SimulatorUrls) -> SimulatorControl:
+    """A new account with 100,000 dollars, a quote for AAPL, and no chunks."""
+    control = SimulatorControl(urls.url)
+    control.reset(partial_rate=0)
+    control.set_quote("AAPL", "100", "101")
+    return control

@@ -3,6 +3,8 @@
 import http.client
 import json
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 from urllib.parse import urlsplit
 
 from infra.simulator.settings import KEY_ID, SECRET_KEY, SimulatorUrls
@@ -54,3 +56,10 @@ def new_order(client_order_id: str, **more: str) -> dict[str, str]:
 def read_by_id(urls: SimulatorUrls, client_order_id: str) -> Seen:
     """Read an order by the client's id."""
     return ask(urls, "GET", f"/v2/orders:by_client_order_id?client_order_id={client_order_id}")
+
+
+def market_data(urls: SimulatorUrls, path: str) -> Any:
+    """Read market data, such as 'AAPL/bars?timeframe=1Day'; numbers are exact."""
+    answer = ask(urls, "GET", f"/v2/stocks/{path}")
+    assert answer.status == 200, answer.text
+    return json.loads(answer.text, parse_float=Decimal)

@@ -139,6 +139,7 @@ BODIES: list[tuple[str, str, Any]] = [
     ("POST", "/admin/clock", {"now": "2026-01-02T16:00:00Z"}),
     ("GET", "/admin/clock", None),
     ("GET", "/admin/orders", None),
+    ("GET", "/admin/counts", None),
     ("POST", "/admin/faults", [{"kind": "delay", "match": "POST /v2/orders", "seconds": Decimal("0.1")}]),
     ("PUT", "/admin/fault-profiles", [{"rate": "0.3", "seed": "storm", "kinds": ["http_500"]}]),
     ("GET", "/admin/faults", None),

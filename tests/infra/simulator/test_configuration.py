@@ -7,15 +7,9 @@ import pytest
 
 from infra.simulator import margin, render
 from infra.simulator.recorder import simulated_id
-from infra.simulator.rules import RefusalError
+from tests.infra.simulator.refusals import refused
 
 ACCOUNT = Any
-
-
-def refused(act: Callable[[], object]) -> tuple[int, object]:
-    with pytest.raises(RefusalError) as why:
-        act()
-    return why.value.status, why.value.body["message"]
 
 
 def test_a_suspended_account_takes_no_new_order_and_cancels_old_ones(account: ACCOUNT) -> None:

@@ -1,7 +1,6 @@
 """Dividends, splits, new names and fees: nothing of worth appears or goes."""
 
 import json
-from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -23,13 +22,6 @@ RATES = (Decimal("20.60"), Decimal("0.000195"), Decimal("9.79"))
 def rows(account: ACCOUNT, kind: str) -> list[dict[str, Any]]:
     every = (activity(item, simulated_id) for item in account.engine.book.activities)
     return [row for row in every if row["activity_type"] == kind]
-
-
-@pytest.fixture
-def lending(open_account: Callable[..., ACCOUNT]) -> ACCOUNT:
-    account = open_account(multiplier=2)
-    account.quote("AAPL", "100", "100")
-    return account
 
 
 class TestDividends:

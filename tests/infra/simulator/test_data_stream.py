@@ -21,20 +21,12 @@ from websockets.sync.client import ClientConnection, connect
 from infra.simulator import data_stream
 from infra.simulator.client import SimulatorControl
 from infra.simulator.journal import Journal
-from infra.simulator.process import SimulatorProcess
 from infra.simulator.server import Server
 from infra.simulator.settings import KEY_ID, SECRET_KEY, SimulatorSettings, SimulatorUrls
 
 PATIENCE_S = 10
 OPEN = datetime(2026, 1, 2, 14, 30, tzinfo=UTC)
 CHANNELS = data_stream.CHANNELS
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorUrls]:
-    process = SimulatorProcess(tmp_path_factory.mktemp("simulator"))
-    yield process.start()
-    process.stop()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Every trading route's answer, over HTTP, against Alpaca's official OpenAPI file, where that is at hand."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +12,6 @@ from infra.simulator.client import SimulatorControl
 from infra.simulator.engine import Engine
 from infra.simulator.events import Hold
 from infra.simulator.journal import Journal
-from infra.simulator.process import SimulatorProcess
 from infra.simulator.rest import AlpacaRest
 from infra.simulator.sessions import session_of
 from infra.simulator.settings import START_OF_TIME, SimulatorUrls, Terms
@@ -67,13 +65,6 @@ ORDERS: list[dict[str, Any]] = [
 @pytest.fixture(scope="module")
 def trading() -> Specification:
     return specification("trading-api.json")
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorUrls]:
-    process = SimulatorProcess(tmp_path_factory.mktemp("simulator"))
-    yield process.start()
-    process.stop()
 
 
 @pytest.fixture

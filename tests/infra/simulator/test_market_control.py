@@ -1,7 +1,6 @@
 """What a demo steers: parts of an order, orders by hand, and what a symbol is."""
 
 import json
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -12,15 +11,9 @@ from infra.simulator.client import SimulatorControl, SimulatorRefusedError
 from infra.simulator.events import Hold
 from infra.simulator.process import SimulatorProcess
 from infra.simulator.recorder import simulated_id
-from infra.simulator.rules import RefusalError
+from tests.infra.simulator.refusals import refused
 
 ACCOUNT = Any
-
-
-def refused(act: Callable[[], object]) -> tuple[int, object]:
-    with pytest.raises(RefusalError) as why:
-        act()
-    return why.value.status, why.value.body["message"]
 
 
 def test_thirty_of_an_order_are_filled_now_and_then_the_rest(account: ACCOUNT) -> None:

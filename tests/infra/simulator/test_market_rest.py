@@ -1,7 +1,6 @@
 """Market data over REST: as specified, as an unmodified StockHistoricalDataClient reads it, page by page."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,7 +25,7 @@ from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
 from infra.simulator.client import SimulatedQuote, SimulatorControl
 from infra.simulator.process import SimulatorProcess
 from infra.simulator.settings import KEY_ID, SECRET_KEY, START_OF_TIME, SimulatorUrls
-from tests.infra.simulator.http import ask
+from tests.infra.simulator.http import ask, market_data
 from tests.infra.simulator.openapi import Specification, specification
 
 OPEN = datetime(2026, 1, 2, 14, 30, tzinfo=UTC)
@@ -35,9 +34,8 @@ PRINTS = [(0, "100", "10"), (20, "102", "30"), (40, "99.5", "5"), (61, "101", "1
 
 
 @pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorUrls]:
-    process = SimulatorProcess(tmp_path_factory.mktemp("simulator"))
-    urls = process.start()
+def urls(urls: SimulatorUrls) -> SimulatorUrls:
+    """A simulator whose market has said something."""
     control = SimulatorControl(urls.url)
     control.reset(now=OPEN)
     control.trade("AAPL", "99", "500", time=OPEN - timedelta(days=1), conditions=["6"], exchange="Q")
@@ -51,19 +49,12 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorUrls]:
     ]
     control.set_quotes(*quotes, SimulatedQuote("MSFT", Decimal(400), Decimal("400.5"), OPEN))
     control.set_clock(NOW)
-    yield urls
-    process.stop()
+    return urls
 
 
 @pytest.fixture(scope="module")
 def client(urls: SimulatorUrls) -> StockHistoricalDataClient:
     return StockHistoricalDataClient(KEY_ID, SECRET_KEY, url_override=urls.url)
-
-
-def get(urls: SimulatorUrls, path: str) -> Any:
-    answer = ask(urls, "GET", f"/v2/stocks/{path}")
-    assert answer.status == 200, answer.text
-    return json.loads(answer.text, parse_float=Decimal)
 
 
 SPECIFIED = [
@@ -90,7 +81,7 @@ SPECIFIED = [
 def test_an_answer_is_as_specified(urls: SimulatorUrls, path: str, asked: str) -> None:
     official: Specification = specification("market-data-api.json")
 
-    answer = get(urls, asked)
+    answer = market_data(urls, asked)
 
     assert official.answer_problems("GET", path, 200, answer) == []
     assert "AAPL" in json.dumps(answer, default=str) or "MSFT" in json.dumps(answer, default=str)
@@ -156,11 +147,11 @@ def test_a_snapshot_has_the_day_before(client: StockHistoricalDataClient, urls: 
     assert (shot.latest_trade.price, shot.latest_quote.ask_price) == (103.25, 106.01)
     assert (shot.minute_bar.volume, shot.daily_bar.volume) == (200, 1246)
     assert (shot.previous_daily_bar.close, shot.previous_daily_bar.volume) == (99, 500)
-    assert set(get(urls, "MSFT/snapshot")) == {"symbol", "latestTrade", "latestQuote", "minuteBar", "dailyBar"}
+    assert set(market_data(urls, "MSFT/snapshot")) == {"symbol", "latestTrade", "latestQuote", "minuteBar", "dailyBar"}
 
 
 def test_auctions_are_the_prints_marked_as_such(urls: SimulatorUrls) -> None:
-    days = get(urls, "auctions?symbols=AAPL&start=2026-01-01&end=2026-01-02")["auctions"]["AAPL"]
+    days = market_data(urls, "auctions?symbols=AAPL&start=2026-01-01&end=2026-01-02")["auctions"]["AAPL"]
 
     assert [(day["d"], len(day["o"]), len(day["c"])) for day in days] == [("2026-01-01", 0, 1), ("2026-01-02", 1, 0)]
     assert days[1]["o"] == [{"t": "2026-01-02T14:30:00.000000Z", "x": "Q", "p": 100, "s": 1000, "c": "O"}]
@@ -187,12 +178,12 @@ def test_the_client_turns_the_pages(client: StockHistoricalDataClient) -> None:
 @pytest.mark.parametrize("limit", range(1, 10))
 def test_pages_of_any_size_together_are_the_whole(urls: SimulatorUrls, noun: str, sort: str, limit: int) -> None:
     asked = f"{noun}?symbols=MSFT,AAPL&start=2026-01-01&sort={sort}" + ("&timeframe=1Min" if noun == "bars" else "")
-    whole = get(urls, asked)[noun]
+    whole = market_data(urls, asked)[noun]
 
     pages: dict[str, list[Any]] = {}
     token: str | None = ""
     while token is not None:
-        page = get(urls, f"{asked}&limit={limit}&page_token={quote(token)}")
+        page = market_data(urls, f"{asked}&limit={limit}&page_token={quote(token)}")
         assert 0 < sum(map(len, page[noun].values())) <= limit
         for symbol, rows in page[noun].items():
             pages.setdefault(symbol, []).extend(rows)
@@ -206,12 +197,12 @@ def test_nothing_is_known_before_its_time(urls: SimulatorUrls) -> None:
     control = SimulatorControl(urls.url)
     control.trade("SOON", "5", "1", time=NOW + timedelta(minutes=10))
 
-    before = get(urls, "SOON/trades?end=2026-01-03")["trades"]
+    before = market_data(urls, "SOON/trades?end=2026-01-03")["trades"]
     assert ask(urls, "GET", "/v2/stocks/SOON/trades/latest").status == 404
     control.set_clock(NOW + timedelta(minutes=11))
 
     assert before == []
-    assert len(get(urls, "SOON/trades")["trades"]) == 1
+    assert len(market_data(urls, "SOON/trades")["trades"]) == 1
     assert ask(urls, "GET", "/v2/stocks/SOON/trades/latest?feed=delayed_sip").status == 404
 
 
@@ -250,10 +241,10 @@ def test_what_the_market_said_survives_the_end_of_the_process(tmp_path_factory: 
     control = SimulatorControl(urls.url)
     control.set_quote("AAPL", "1", "2")
     control.trade("AAPL", "1.5", "10")
-    before = [get(urls, asked) for asked in ("AAPL/snapshot", "AAPL/quotes", "AAPL/trades")]
+    before = [market_data(urls, asked) for asked in ("AAPL/snapshot", "AAPL/quotes", "AAPL/trades")]
 
     process.kill()
     urls = process.start()
 
-    assert [get(urls, asked) for asked in ("AAPL/snapshot", "AAPL/quotes", "AAPL/trades")] == before
+    assert [market_data(urls, asked) for asked in ("AAPL/snapshot", "AAPL/quotes", "AAPL/trades")] == before
     process.stop()

@@ -10,18 +10,12 @@ import pytest
 
 from infra.simulator import margin
 from infra.simulator.events import Hold
-from infra.simulator.rules import RefusalError
 from infra.simulator.settings import START_OF_TIME
+from tests.infra.simulator.refusals import refused
 
 ACCOUNT = Any
 OPG = "opg orders must be submitted after 7:00pm and before 9:28am"
 CLS = "cls orders must be submitted after 7:00pm and before 3:50pm"
-
-
-def refused(act: Callable[[], object]) -> tuple[int, object]:
-    with pytest.raises(RefusalError) as why:
-        act()
-    return why.value.status, why.value.body["message"]
 
 
 def told(account: ACCOUNT) -> list[str]:

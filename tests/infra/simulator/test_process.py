@@ -6,7 +6,6 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,20 +19,6 @@ from infra.simulator.process import ROOT, SimulatorNotReadyError, SimulatorProce
 from infra.simulator.settings import KEY_ID, SECRET_KEY, START_OF_TIME, SimulatorSettings, SimulatorUrls
 
 COMMAND = [sys.executable, "-c", "import typer; from infra.cli.simulator import run; typer.run(run)"]
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorUrls]:
-    process = SimulatorProcess(tmp_path_factory.mktemp("simulator"))
-    yield process.start()
-    process.stop()
-
-
-@pytest.fixture
-def control(urls: SimulatorUrls) -> SimulatorControl:
-    control = SimulatorControl(urls.url)
-    control.reset(partial_rate=0)
-    return control
 
 
 def call(urls: SimulatorUrls, method: str, path: str, body: object = None) -> tuple[int, str]:

@@ -1,12 +1,10 @@
 """Recorded markets: read as they were laid out, known when their time has come, and traded against."""
 
-import json
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,8 +12,8 @@ from infra.simulator.client import SimulatorControl
 from infra.simulator.lean_files import RecordingError
 from infra.simulator.process import SimulatorNotReadyError, SimulatorProcess
 from infra.simulator.recordings import Recording
-from infra.simulator.settings import SimulatorUrls, Terms
-from tests.infra.simulator.http import ask, new_order
+from infra.simulator.settings import Terms
+from tests.infra.simulator.http import ask, market_data, new_order
 
 MIDNIGHT = datetime(2013, 10, 7, 4, tzinfo=UTC)
 OPEN = MIDNIGHT + timedelta(hours=9.5)
@@ -67,12 +65,6 @@ def process(folder: Path, tmp_path: Path) -> Iterator[SimulatorProcess]:
     process.stop()
 
 
-def get(urls: SimulatorUrls, path: str) -> Any:
-    answer = ask(urls, "GET", f"/v2/stocks/{path}")
-    assert answer.status == 200, answer.text
-    return json.loads(answer.text, parse_float=Decimal)
-
-
 def test_a_bid_and_the_offer_after_it_are_one_quote(folder: Path) -> None:
     rows = Recording.of(folder).quotes["ZED"].between(MIDNIGHT, MIDNIGHT + timedelta(days=1))
 
@@ -92,16 +84,16 @@ def test_what_is_recorded_is_known_when_its_time_has_come(process: SimulatorProc
     control = SimulatorControl(urls.url)
     day = "ZED/bars?timeframe=1Day&start=2013-10-01"
 
-    assert [bar["c"] for bar in get(urls, day)["bars"]] == [10]
-    assert get(urls, "ZED/quotes?end=2013-10-08")["quotes"] == []
+    assert [bar["c"] for bar in market_data(urls, day)["bars"]] == [10]
+    assert market_data(urls, "ZED/quotes?end=2013-10-08")["quotes"] == []
     control.set_clock(OPEN + timedelta(seconds=2))
-    assert [quote["bp"] for quote in get(urls, "ZED/quotes")["quotes"]] == [0, 100, Decimal("100.05")]
-    assert get(urls, "ZED/quotes/latest")["quote"]["bp"] == Decimal("100.05")
-    assert get(urls, day)["bars"][-1]["v"] == 5000
+    assert [quote["bp"] for quote in market_data(urls, "ZED/quotes")["quotes"]] == [0, 100, Decimal("100.05")]
+    assert market_data(urls, "ZED/quotes/latest")["quote"]["bp"] == Decimal("100.05")
+    assert market_data(urls, day)["bars"][-1]["v"] == 5000
     control.set_clock(MIDNIGHT + timedelta(hours=16))
 
-    assert [bar["v"] for bar in get(urls, day)["bars"]] == [5000, 7000]
-    minutes = get(urls, "ZED/bars?timeframe=1Min")["bars"]
+    assert [bar["v"] for bar in market_data(urls, day)["bars"]] == [5000, 7000]
+    minutes = market_data(urls, "ZED/bars?timeframe=1Min")["bars"]
     assert [(bar["o"], bar["l"], bar["v"], bar["n"]) for bar in minutes] == [(Decimal("100.07"), 100, 5100, 2)]
 
 
@@ -110,11 +102,13 @@ def test_minute_bars_are_known_when_the_minute_is_over(process: SimulatorProcess
     control = SimulatorControl(urls.url)
 
     control.set_clock(OPEN + timedelta(seconds=59))
-    assert get(urls, "YAK/bars?timeframe=1Min")["bars"] == []
+    assert market_data(urls, "YAK/bars?timeframe=1Min")["bars"] == []
     control.set_clock(OPEN + timedelta(minutes=1))
 
-    assert [(bar["h"], bar["v"]) for bar in get(urls, "YAK/bars?timeframe=1Min")["bars"]] == [(Decimal("20.03"), 1234)]
-    assert get(urls, "YAK/quotes/latest")["quote"]["ap"] == Decimal("20.01")
+    assert [(bar["h"], bar["v"]) for bar in market_data(urls, "YAK/bars?timeframe=1Min")["bars"]] == [
+        (Decimal("20.03"), 1234)
+    ]
+    assert market_data(urls, "YAK/quotes/latest")["quote"]["ap"] == Decimal("20.01")
 
 
 def test_the_recorded_market_fills_orders_as_the_clock_moves_over_it(process: SimulatorProcess) -> None:
@@ -140,11 +134,11 @@ def test_an_account_opens_in_the_market_of_its_time(folder: Path, tmp_path: Path
     process = SimulatorProcess(tmp_path, terms, recording=folder)
     urls = process.start()
 
-    latest = get(urls, "ZED/quotes/latest")["quote"]["bp"]
+    latest = market_data(urls, "ZED/quotes/latest")["quote"]["bp"]
     ask(urls, "POST", "/v2/orders", new_order("at once", symbol="ZED"))
     (order,) = SimulatorControl(urls.url).orders()
     SimulatorControl(urls.url).reset(now=OPEN)
-    again = get(urls, "ZED/quotes/latest")["quote"]["ap"]
+    again = market_data(urls, "ZED/quotes/latest")["quote"]["ap"]
     process.stop()
 
     assert (latest, order.order and order.order["filled_avg_price"], again) == (100, "100.15", Decimal("100.1"))
@@ -158,14 +152,14 @@ def test_a_restart_neither_forgets_nor_repeats_what_was_recorded(process: Simula
     ask(urls, "POST", "/v2/orders", new_order("waits", symbol="ZED"))
     control.set_clock(OPEN + timedelta(minutes=5))
     asked = ("ZED/quotes", "ZED/trades", "ZED/quotes/latest", "ZED/snapshot")
-    before = [get(urls, each) for each in asked]
+    before = [market_data(urls, each) for each in asked]
 
     process.kill()
     urls = process.start()
 
     assert len(before[0]["quotes"]) == 5
     assert len(before[1]["trades"]) == 3
-    assert [get(urls, each) for each in asked] == before
+    assert [market_data(urls, each) for each in asked] == before
 
 
 def test_a_quote_sent_in_holds_until_the_recording_says_more(process: SimulatorProcess) -> None:
@@ -174,10 +168,10 @@ def test_a_quote_sent_in_holds_until_the_recording_says_more(process: SimulatorP
     control.set_clock(OPEN + timedelta(seconds=1))
     control.set_quote("ZED", "50", "51")
 
-    assert get(urls, "ZED/quotes/latest")["quote"]["bp"] == 50
+    assert market_data(urls, "ZED/quotes/latest")["quote"]["bp"] == 50
     control.set_clock(OPEN + timedelta(seconds=3))
-    assert get(urls, "ZED/quotes/latest")["quote"]["bp"] == Decimal("99.95")
-    assert len(get(urls, "ZED/quotes")["quotes"]) == 6
+    assert market_data(urls, "ZED/quotes/latest")["quote"]["bp"] == Decimal("99.95")
+    assert len(market_data(urls, "ZED/quotes")["quotes"]) == 6
 
 
 def test_a_folder_without_a_recording_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """An order in the place of an open one."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,15 +8,9 @@ import pytest
 from infra.simulator import margin, render
 from infra.simulator.events import Hold
 from infra.simulator.recorder import simulated_id
-from infra.simulator.rules import RefusalError
+from tests.infra.simulator.refusals import refused
 
 ACCOUNT = Any
-
-
-def refused(act: Callable[[], object]) -> tuple[int, object]:
-    with pytest.raises(RefusalError) as why:
-        act()
-    return why.value.status, why.value.body["message"]
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,21 +16,6 @@ from tests.infra.simulator.http import Seen, ask, new_order, read_by_id
 
 IMPATIENT_S = 0.3
 LONG_S = 600
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorUrls]:
-    process = SimulatorProcess(tmp_path_factory.mktemp("simulator"))
-    yield process.start()
-    process.stop()
-
-
-@pytest.fixture
-def control(urls: SimulatorUrls) -> SimulatorControl:
-    control = SimulatorControl(urls.url)
-    control.reset(partial_rate=0)
-    control.set_quote("AAPL", "100", "101")
-    return control
 
 
 def submit(urls: SimulatorUrls, client_order_id: str = "a", patience_s: float = 10) -> Seen:
@@ -190,6 +175,22 @@ def test_a_delayed_request_is_done_although_the_client_has_left(urls: SimulatorU
     assert submit(urls, patience_s=0.1).outcome == "silence"
     while not taken(control):
         pass
+
+
+@pytest.mark.parametrize("late", [{"reads": 1}, {"seconds": 600.0}])
+def test_what_is_late_arrives_before_the_clock_is_moved(
+    urls: SimulatorUrls, control: SimulatorControl, late: dict[str, float]
+) -> None:
+    today = control.set_quotes()
+    control.add_fault("delay", "POST /v2/orders", **late)
+    assert submit(urls, patience_s=IMPATIENT_S).outcome == "silence"
+
+    control.set_clock(today + timedelta(days=1))
+
+    [found] = control.orders()
+    assert found.order is not None
+    assert str(found.order["submitted_at"])[:10] == str(today.date())
+    assert control.counts() == (1, 1)
 
 
 def test_a_client_that_waits_for_a_delayed_request_gets_its_answer(

@@ -1,6 +1,5 @@
 """An account that lends: what holdings bind, whole shares sold short, and no order that crosses zero."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -9,23 +8,9 @@ import pytest
 from infra.simulator import margin, render, valuation
 from infra.simulator.events import Hold
 from infra.simulator.recorder import simulated_id
-from infra.simulator.rules import RefusalError
+from tests.infra.simulator.refusals import refused
 
 ACCOUNT = Any
-
-
-@pytest.fixture
-def lending(open_account: Callable[..., ACCOUNT]) -> ACCOUNT:
-    """An account of 100,000 dollars that lends as much again, and a quote for AAPL."""
-    account = open_account(multiplier=2)
-    account.quote("AAPL", "100", "100")
-    return account
-
-
-def refused(act: Callable[[], object]) -> tuple[int, object]:
-    with pytest.raises(RefusalError) as why:
-        act()
-    return why.value.status, why.value.body["message"]
 
 
 def shown(account: ACCOUNT) -> dict[str, object]:

@@ -12,26 +12,10 @@ from websockets.sync.client import ClientConnection, connect
 
 from infra.simulator.client import SimulatorControl
 from infra.simulator.faults import FaultKind
-from infra.simulator.process import SimulatorProcess
 from infra.simulator.settings import KEY_ID, SECRET_KEY, SimulatorUrls
 from tests.infra.simulator.http import ask, new_order
 
 PATIENCE_S = 10
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorUrls]:
-    process = SimulatorProcess(tmp_path_factory.mktemp("simulator"))
-    yield process.start()
-    process.stop()
-
-
-@pytest.fixture
-def control(urls: SimulatorUrls) -> SimulatorControl:
-    control = SimulatorControl(urls.url)
-    control.reset(partial_rate=0)
-    control.set_quote("AAPL", "100", "101")
-    return control
 
 
 class Listener:

@@ -1,6 +1,5 @@
 """The whole of alpaca-py's TradingClient for stocks, as it comes, against a simulator; only the market is steered."""
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -34,17 +33,9 @@ from alpaca.trading.requests import (
 )
 
 from infra.simulator.client import SimulatorControl
-from infra.simulator.process import SimulatorProcess
 from infra.simulator.settings import KEY_ID, SECRET_KEY, START_OF_TIME, SimulatorUrls
 
 AAPL: dict[str, Any] = {"symbol": "AAPL", "qty": 1, "side": OrderSide.BUY, "time_in_force": TimeInForce.DAY}
-
-
-@pytest.fixture(scope="module")
-def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatorUrls]:
-    process = SimulatorProcess(tmp_path_factory.mktemp("simulator"))
-    yield process.start()
-    process.stop()
 
 
 @pytest.fixture

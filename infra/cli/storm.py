@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from infra.storm.boundary import StormResult
     from infra.storm.plain_loop import LoopResult
+    from infra.storm.result import StormResult
     from infra.storm.weather import Weather
 
 SHOWN_MAX = 5
@@ -55,8 +55,7 @@ def _workers(sessions: int, kills: int, seed: int, as_json: bool) -> None:
         "calm": calm.as_json(),
         "killed": killed.as_json(),
         "same_ledger": calm.ledger_hash == killed.ledger_hash,
-        "same_orders": sorted(calm.reckoning.broker.client_order_ids)
-        == sorted(killed.reckoning.broker.client_order_ids),
+        "same_orders": calm.reckoning.client_order_ids == killed.reckoning.client_order_ids,
     }
     if as_json:
         print(json.dumps(found))
@@ -116,10 +115,10 @@ def _show_at_broker(result: "StormResult", loop: "LoopResult", weather: "Weather
     for each in result.claims:
         for text in each.findings[:SHOWN_MAX]:
             print(text)
-    verdict = result.verdict
+    verdict, sent = result.verdict, result.sent
     print(f"{verdict.identical}/{verdict.decisions} decisions identical, {len(verdict.damages)} damages")
     compared = [
-        ["tradetape", *map(str, (result.wanted, result.orders, result.doubled, result.missing))],
+        ["tradetape", *map(str, (sent.wanted, sent.orders, sent.doubled, sent.missing))],
         ["plain alpaca-py loop", *map(str, (loop.wanted, loop.at_broker, loop.doubled, loop.missing))],
     ]
     numbers = ("wanted", "at the broker", "doubled", "missing")

@@ -7,9 +7,8 @@ the demo's own mistake, and is stopped like anybody's.
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from infra.run_file import EXECUTION, LIMITS, RULES
+from infra.run_file import RunFile
 from schemas.gate import GateLimits, SessionRule, StrategyGateLimits
-from schemas.identity import run_id
 from schemas.run import Mode, Parameter, PartitionPosition, RunRequest, StrategyTerms
 
 ACCOUNT = "DEMO-1"
@@ -76,17 +75,6 @@ def request(
     strategies: tuple[StrategyTerms, ...] = STRATEGIES,
 ) -> RunRequest:
     """Return the demo's request for a rebalance at a session's close."""
-    return RunRequest(
-        account_id=ACCOUNT,
-        run_id=run_id(ACCOUNT, as_of, request_id),
-        request_id=request_id,
-        requested_by="demo",
-        as_of=as_of,
-        strategies=strategies,
-        limits=LIMITS,
-        rules=RULES,
-        execution=EXECUTION,
-        valid_until=as_of + ORDERS_VALID_FOR,
-        deadline_at=None,
-        bars_until=bars_until,
-    )
+    minutes = ORDERS_VALID_FOR // timedelta(minutes=1)
+    run = RunFile(account_id=ACCOUNT, valid_for_minutes=minutes, deadline_s=0, strategies=strategies)
+    return run.request(as_of, bars_until, request_id, requested_by="demo")

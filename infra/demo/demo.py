@@ -1,9 +1,6 @@
 """`tape demo`, from an empty folder to a verdict: set up, trade sessions, explain, replay, reconcile."""
 
 import os
-import random
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,10 +11,10 @@ from uuid import UUID
 from filelock import FileLock, Timeout
 
 from infra.clock import seconds
-from infra.demo.broker_truth import broker_truth
+from infra.demo.asking import set_limits
 from infra.demo.configuration import GATE_LIMITS
 from infra.demo.driver import Driver
-from infra.demo.limits import set_limits
+from infra.demo.killer import Killer
 from infra.demo.market import Market, Session
 from infra.demo.reckoning import Reckoning
 from infra.demo.scenarios import Scenario, ScenarioName, scenario
@@ -39,6 +36,9 @@ from topics.registry import read_by
 
 #: Set by the start script when it had to install something first: how many seconds that took.
 INSTALLED_IN = "TAPE_INSTALLED_IN_S"
+
+#: The least and the most between two kills: several in a run of twenty sessions.
+KILL_EVERY_S = (0.05, 0.6)
 
 OnSession = Callable[[int, int], None]
 
@@ -167,7 +167,7 @@ class Demo:
 
     def _trade(self, history: tuple[Session, ...], traded: tuple[Session, ...]) -> tuple[list[UUID], int]:
         driver = Driver(self.stack.stack.bootstrap_servers, self.stack.partitions, self._control)
-        killer = Killer(self.stack, self._wishes.kills, self._wishes.seed)
+        killer = Killer(self.stack, AGENTS, self._wishes.kills, KILL_EVERY_S, self._wishes.seed)
         try:
             driver.history(history)
             runs: list[UUID] = []
@@ -203,7 +203,7 @@ class Demo:
         verdict = self._timed("replay", lambda: replay(history, agents, judged))
         self._seconds["read"] = read_s
         marks = {bar.symbol: bar.close for bar in last.bars}
-        reckoning = Reckoning(history, broker_truth(self.stack.environment), marks)
+        reckoning = Reckoning(history, self.stack.at_broker(), marks)
         example = telling_run(reckoning, runs)
         comparison = rebuild_and_compare(
             stack.database_url,
@@ -231,36 +231,6 @@ class Demo:
             return step()
         finally:
             self._seconds[name] = seconds() - started
-
-
-class Killer:
-    """Kills random workers at random moments while sessions go on; the supervisor starts them again."""
-
-    def __init__(self, stack: DemoStack, kills: int, seed: int) -> None:
-        self.stack = stack
-        self._wanted = kills
-        self._random = random.Random(seed)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
-        self.done = 0
-
-    def start(self) -> None:
-        """Begin, if any kills are wanted."""
-        if self._wanted:
-            self._thread.start()
-
-    def wait_for_share(self, share: float) -> None:
-        """Hold the sessions back until the kills keep up with them, so that all of them happen in mid-run."""
-        while self._wanted and self.done < int(self._wanted * share) and not self._stop.is_set():
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        """End the killing."""
-        self._stop.set()
-
-    def _run(self) -> None:
-        while self.done < self._wanted and not self._stop.wait(self._random.uniform(0.05, 0.6)):
-            self.done += self.stack.kill(self._random.choice(AGENTS))
 
 
 def telling_run(reckoning: Reckoning, runs: list[UUID]) -> UUID:

@@ -4,14 +4,14 @@ import csv
 import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from infra.errors import TapeError
+from infra.simulator.sessions import sessions_between
 from schemas.identity import derived
 from schemas.market import Bar
 
@@ -19,11 +19,6 @@ PRICES = Path(__file__).parent / "data" / "prices.csv.gz"
 SOURCE = "quandl-wiki"
 HALF_SPREAD = Decimal("0.01")
 """Half of the demo's quoted spread; the data has no quotes, so the close is taken as their midpoint."""
-
-NEW_YORK = ZoneInfo("America/New_York")
-CLOSE_HOUR, EARLY_CLOSE_HOUR = 16, 13
-EARLY_CLOSES = frozenset({"2010-11-26", "2011-11-25", "2012-07-03", "2012-11-23", "2012-12-24"})
-"""Sessions in the data that closed at 13:00; a test compares them with the calendar library."""
 
 HISTORY_SESSIONS = 90
 """Sessions of bars before the first run: what the slowest strategy needs (RSI 14 wants 5 x 14)."""
@@ -39,7 +34,8 @@ class Session:
     @property
     def as_of(self) -> datetime:
         """One minute before the close, early closes included: the close stands for the price an order still gets."""
-        return _close_of(self.on) - timedelta(minutes=1)
+        (session,) = sessions_between(self.on, self.on)
+        return session.close - timedelta(minutes=1)
 
     def quotes(self) -> Iterator[tuple[str, Decimal, Decimal]]:
         """Yield (symbol, bid, ask) at the close."""
@@ -78,8 +74,3 @@ def _bar(row: dict[str, str]) -> Bar:
     prices = {name: Decimal(row[name]) for name in ("open", "high", "low", "close", "adjusted_close")}
     day = date.fromisoformat(row["session_date"])
     return Bar(symbol=row["symbol"], session_date=day, volume=int(row["volume"]), source=SOURCE, **prices)
-
-
-def _close_of(day: date) -> datetime:
-    hour = EARLY_CLOSE_HOUR if day.isoformat() in EARLY_CLOSES else CLOSE_HOUR
-    return datetime.combine(day, time(hour), NEW_YORK).astimezone(UTC)

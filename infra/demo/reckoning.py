@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from infra.replay.history import History
+from infra.verify.broker import AtBroker
 from schemas.execution import LineOutcome
 from schemas.ledger import CASH, STREET, SYSTEM, EntryKind, LedgerEntry
 from schemas.order import Fill, IntentAction, OrderIntent, Venue
 from schemas.plan import Plan
+from schemas.quantities import plain
 from schemas.record import Record
 from schemas.run import Run
 from schemas.signal import Signal
@@ -21,21 +23,12 @@ R = TypeVar("R", bound=Record)
 ZERO = Decimal(0)
 
 
-@dataclass(frozen=True)
-class BrokerTruth:
-    """The account as the broker states it at the end."""
-
-    cash: Decimal
-    positions: Mapping[str, Decimal]
-    client_order_ids: tuple[str, ...]
-
-
 @dataclass
 class Reckoning:
     """Everything the demo reports, from the log and from what the broker says."""
 
     history: History
-    broker: BrokerTruth
+    broker: AtBroker
     marks: Mapping[str, Decimal]
     unreadable: int = field(default=0, init=False)
 
@@ -50,6 +43,11 @@ class Reckoning:
                     continue
                 if isinstance(record, kind):
                     yield record
+
+    @property
+    def client_order_ids(self) -> list[str]:
+        """Return the names of all orders at the broker, sorted."""
+        return sorted(row["client_order_id"] for row in self.broker.orders)
 
     @cached_property
     def entries(self) -> tuple[LedgerEntry, ...]:
@@ -130,7 +128,7 @@ class Reckoning:
         """Return counts and sums with the keys of `tape demo --json`."""
         pnl = self.strategy_pnl()
         account = self.account_pnl()
-        ids = self.broker.client_order_ids
+        ids = self.client_order_ids
         intents = tuple(self.records(OrderIntent))
         fills = tuple(self.records(Fill))
         return {
@@ -145,15 +143,15 @@ class Reckoning:
             "reconciliation": {
                 "symbols": self.symbols(),
                 "quantity_differences": len(self.quantity_differences()),
-                "cash_difference": exact(self.cash_difference()),
+                "cash_difference": plain(self.cash_difference()),
             },
             "pnl": {
-                "account": exact(account),
-                "strategies": {owner: exact(value) for owner, value in pnl.items()},
-                "difference": exact(account - _sum(pnl.values())),
+                "account": plain(account),
+                "strategies": {owner: plain(value) for owner, value in pnl.items()},
+                "difference": plain(account - _sum(pnl.values())),
             },
             "broker": {
-                "orders": len(self.broker.client_order_ids),
+                "orders": len(ids),
                 "duplicate_client_order_ids": len(ids) - len(set(ids)),
             },
         }
@@ -161,12 +159,6 @@ class Reckoning:
     def _value(self, book: Mapping[str, Decimal]) -> Decimal:
         held = (amount * self.marks[symbol] for symbol, amount in book.items() if symbol != CASH and amount)
         return book.get(CASH, ZERO) + _sum(held)
-
-
-def exact(value: Decimal) -> str:
-    """Return the number as text, without trailing zeros."""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _sum(values: Iterable[Decimal]) -> Decimal:

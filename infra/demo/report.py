@@ -8,11 +8,11 @@ from rich.table import Table
 
 from infra.cli.replay import show as show_verdict
 from infra.cli.trace import show as show_trace
-from infra.demo.reckoning import exact
 from infra.demo.scenarios import SHARED, ScenarioName
 from infra.demo.story import tell
 from infra.replay.trace import tree
 from schemas.ledger import CASH, SYSTEM
+from schemas.quantities import plain
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -101,7 +101,7 @@ def _books(console: Console, outcome: "Outcome") -> None:
         owned = [reckoning.books[owner].get(item, zero) for owner in owners]
         held = reckoning.broker.cash if item == CASH else reckoning.broker.positions.get(item, zero)
         total = sum(owned, zero)
-        table.add_row(item, *map(exact, owned), exact(total), exact(held), exact(total - held))
+        table.add_row(item, *map(plain, owned), plain(total), plain(held), plain(total - held))
     console.print(table)
     same = "identical" if outcome.rebuild_identical else "DIFFERENT"
     console.print(f"PostgreSQL rebuilt from offset 0: {same}; ledger hash {outcome.ledger_hash[:16]}")

@@ -11,11 +11,11 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from agents.broker.ports import Brokerage
+from infra.alpaca.brokerage import AlpacaBrokerage
+from infra.alpaca.connect import alpaca_settings
 from infra.background import STOP_TIMEOUT_S, Background
 from infra.cli.stack import DEMO_MARKER
 from infra.cli.worker import pids_file
-from infra.demo.broker_truth import brokerage_at
 from infra.demo.configuration import ACCOUNT, CASH
 from infra.embedded.processes import ProcessIdentity, is_alive, log_tail, spawn, stop
 from infra.embedded.progress import OnProgress, Progress
@@ -25,10 +25,12 @@ from infra.errors import TapeError
 from infra.kafka import admin
 from infra.postgres.migrate import migrate
 from infra.registry import client as registry
-from infra.settings import PREFIX
+from infra.settings import PREFIX, Settings
 from infra.simulator.client import SimulatorControl
 from infra.simulator.process import SimulatorProcess
 from infra.simulator.settings import KEY_ID, SECRET_KEY, Terms
+from infra.verify.broker import AtBroker
+from infra.verify.service import at_broker
 
 MARKER = DEMO_MARKER
 """File in the home folder that says: what lies here is a demo's and nobody went on with it, the next may wipe it."""
@@ -101,14 +103,19 @@ class DemoStack:
             "TAPE_ACCOUNT_IDS": ACCOUNT,
             "TAPE_CLOCK": "broker",
         }
+        told = {name.removeprefix(PREFIX).lower(): value for name, value in self.environment.items()}
+        self._settings = Settings.model_validate(told)
         if process.pid is not None and keep:
-            told = {name.removeprefix(PREFIX).lower(): value for name, value in self.environment.items()}
             self.background.remember("simulator", _identity(process.pid), told)
         return SimulatorControl(urls.url)
 
-    def brokerage(self) -> Brokerage:
-        """Return the account at the simulator, to be asked as anybody would."""
-        return brokerage_at(self.environment)
+    def at_broker(self) -> AtBroker:
+        """Return the account as the simulator states it, asked as anybody would; raises TapeError."""
+        brokerage = AlpacaBrokerage(alpaca_settings(self._settings))
+        try:
+            return at_broker(ACCOUNT, brokerage)
+        finally:
+            brokerage.close()
 
     def worker_environment(self) -> dict[str, str]:
         """Return the environment every worker is started with."""

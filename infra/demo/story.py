@@ -12,12 +12,13 @@ from uuid import UUID
 from rich.console import Console
 from rich.table import Table
 
-from infra.demo.reckoning import Reckoning, exact
+from infra.demo.reckoning import Reckoning
 from infra.demo.scenarios import SHARED, Scenario
 from schemas.execution import LineOutcome
 from schemas.ledger import CASH, STREET, LedgerEntry
 from schemas.order import Fill, IntentAction, OrderIntent, Venue
 from schemas.plan import LineContribution, Plan, PlanLine
+from schemas.quantities import plain
 from schemas.record import Record
 
 R = TypeVar("R", bound=Record)
@@ -55,8 +56,8 @@ def tell(console: Console, scenario: Scenario, runs: Sequence[UUID], reckoning: 
         for outcome in told.outcomes:
             _outcome(console, outcome)
         _own(owned, (entries[fill.fill_id] for fill in told.fills if fill.fill_id in entries))
-        held = ", ".join(f"{owner} {exact(quantity)}" for owner, quantity in sorted(owned.items()))
-        console.print(f"  {SHARED} afterwards: {held}; together {exact(sum(owned.values(), ZERO))}")
+        held = ", ".join(f"{owner} {plain(quantity)}" for owner, quantity in sorted(owned.items()))
+        console.print(f"  {SHARED} afterwards: {held}; together {plain(sum(owned.values(), ZERO))}")
 
 
 def _told(reckoning: Reckoning, run: UUID) -> RunTold:
@@ -82,7 +83,7 @@ def _wishes(told: RunTold) -> Table:
     for name in ("owns", "wants", "difference", "crossed", "to the broker"):
         table.add_column(name, justify="right")
     for line, part in told.contributions:
-        amounts = (exact(part.current_quantity), exact(part.target_quantity))
+        amounts = (plain(part.current_quantity), plain(part.target_quantity))
         changes = (_signed(part.wanted), _signed(part.crossed), _signed(part.ordered))
         table.add_row(f"  {part.strategy_id}", line.book, *amounts, *changes)
     return table
@@ -96,17 +97,17 @@ def _order(console: Console, intent: OrderIntent, told: RunTold, entries: Mappin
     if order.venue is Venue.INTERNAL:
         quote = told.lines[0]
         console.print(
-            f"  crossed inside the account: {exact(order.order_qty)} at {exact(order.reference_price)},"
+            f"  crossed inside the account: {plain(order.order_qty)} at {plain(order.reference_price)},"
             f" the midpoint of {_or_none(quote.bid)} and {_or_none(quote.ask)}"
         )
     else:
-        console.print(f"  {order.phase.lower()} order {order.side} {exact(order.order_qty)}: {intent.client_order_id}")
+        console.print(f"  {order.phase.lower()} order {order.side} {plain(order.order_qty)}: {intent.client_order_id}")
     for fill in told.fills:
         if fill.client_order_id == intent.client_order_id:
             shares = ", ".join(_shares(entries[fill.fill_id])) if fill.fill_id in entries else "not booked"
             console.print(
-                f"    {exact(fill.last_qty)} at {exact(fill.last_px)} ({exact(fill.cum_qty)} of"
-                f" {exact(order.order_qty)}): {shares}"
+                f"    {plain(fill.last_qty)} at {plain(fill.last_px)} ({plain(fill.cum_qty)} of"
+                f" {plain(order.order_qty)}): {shares}"
             )
 
 
@@ -129,8 +130,8 @@ def _shares(entry: LedgerEntry) -> Iterator[str]:
 
 
 def _or_none(price: Decimal | None) -> str:
-    return "none" if price is None else exact(price)
+    return "none" if price is None else plain(price)
 
 
 def _signed(number: Decimal) -> str:
-    return f"{'+' if number > 0 else ''}{exact(number)}"
+    return f"{'+' if number > 0 else ''}{plain(number)}"

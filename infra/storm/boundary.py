@@ -4,51 +4,42 @@ Runs follow one another, each a new day, until enough orders were sent. Then the
 for, one last run puts the books beside the broker, and everything is verified.
 """
 
-import random
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from infra.clock import seconds
-from infra.demo.configuration import ACCOUNT, GATE_LIMITS
-from infra.demo.driver import RunsFollowed
-from infra.demo.limits import set_limits
+from infra.demo.asking import ask_for, set_limits
+from infra.demo.configuration import ACCOUNT
+from infra.demo.killer import Killer
+from infra.demo.runs_followed import RunsFollowed
 from infra.demo.stack import DemoStack
 from infra.embedded.progress import OnProgress, Progress
 from infra.errors import TapeError
-from infra.kafka.log import read_all
 from infra.kafka.publish import Publisher
 from infra.replay.scope import Scope
 from infra.replay.sharing import cores
-from infra.replay.verdict import Verdict
 from infra.replay.whole import replay_log
-from infra.run_file import EXECUTION, LIMITS, RULES
-from infra.simulator.client import SimulatedQuote
+from infra.run_file import RunFile
 from infra.simulator.faults import FaultKind
+from infra.storm.configuration import CASH, FIRST_DAY, WIDE_LIMITS, day_after, quotes, strategies, symbols
+from infra.storm.result import Sent, StormResult
 from infra.storm.weather import Weather, silent_streams
-from infra.verify.service import Found, at_broker, claims, found, verified
+from infra.verify.service import claims, found, verified
 from infra.worker import deciding
-from schemas.identity import derived, run_id
-from schemas.order import IntentAction, OrderIntent
-from schemas.run import Mode, Parameter, RunRequest, StrategyTerms
-from topics.codec import decode
+from schemas.run import StrategyTerms
 
-FIRST_DAY = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
-CASH = Decimal(100_000_000)
 KILLED = ("gateway", "executor", "broker")
 KILL_EVERY_S = (4.0, 16.0)
 SPARE_CRASHES = 30
 """Beside the workers that are killed here, as many may end as anywhere."""
 LOOK_S = 5.0
-STUCK_S = 15.0
-"""When nothing was sent for so long, a run waits for what only the end of a session can tell: the next day comes."""
+BEGIN_S, STUCK_S = 60.0, 15.0
+"""When nothing was sent for so long, a run waits for what only the end of a session can tell: the next day comes.
+Before its first order a run clears the account and reads it, page by page in the same weather."""
 SILENT_EVERY = 3
 """Runs between two streams that fall silent without being closed."""
 IDLE_RUNS_MAX = 20
@@ -70,50 +61,6 @@ class StormWishes:
     symbols: int = 500
 
 
-@dataclass(frozen=True)
-class StormResult:
-    """What was done to it, and whether everything held.
-
-    `wanted` are the intents of broker orders, one per leg and step of a plan line; `doubled` those with several orders
-    at the broker, `missing` those without one: refused, expired or rejected, each with its reason on the log.
-    """
-
-    wanted: int
-    orders: int
-    posts: int
-    doubled: int
-    missing: int
-    runs: Mapping[str, int]
-    kills: int
-    struck: Mapping[FaultKind, int]
-    claims: tuple[Found, ...]
-    verdict: Verdict
-    seconds: Mapping[str, float]
-
-    @property
-    def holds(self) -> bool:
-        """Whether every claim holds and every decision is identical."""
-        return not any(each.findings for each in self.claims) and self.verdict.exit_code == 0 and not self.doubled
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it for a script."""
-        return {
-            "holds": self.holds,
-            "wanted": self.wanted,
-            "orders": self.orders,
-            "missing": self.missing,
-            "posts": self.posts,
-            "doubled": self.doubled,
-            "runs": dict(self.runs),
-            "kills": self.kills,
-            "faults": {kind.value: count for kind, count in sorted(self.struck.items())},
-            "faults_total": sum(self.struck.values()),
-            "claims": [asdict(each) for each in self.claims],
-            "replay": self.verdict.as_json(),
-            "seconds": {name: round(value, 1) for name, value in self.seconds.items()},
-        }
-
-
 class BoundaryStorm:
     """One storm; `run` leaves nothing running."""
 
@@ -124,7 +71,7 @@ class BoundaryStorm:
         self._on_progress = on_progress
         self._on_orders = on_orders
         self._stack = DemoStack(wishes.home)
-        self._symbols = [f"S{number:03}" for number in range(wishes.symbols)]
+        self._symbols = symbols(wishes.symbols)
         self._day = FIRST_DAY
         self._ended: dict[str, int] = {}
         self._idle_runs = 0
@@ -151,15 +98,15 @@ class BoundaryStorm:
             "TAPE_CRASHES_MAX": str(self._wishes.kills + SPARE_CRASHES),
         }
         self._publisher = Publisher(self._stack.stack.bootstrap_servers, self._stack.partitions, "storm")
-        self._set_quotes()
-        set_limits(self._publisher, GATE_LIMITS_OF_STORM, self._day)
+        self._control.set_quotes(*quotes(self._symbols))
+        set_limits(self._publisher, WIDE_LIMITS, self._day)
         self._on_progress(Progress("starting the agents"))
         self._stack.start_workers(keep=False)
         self._followed = RunsFollowed(self._stack.stack.bootstrap_servers)
 
     def _weathered(self) -> StormResult:
         wishes = self._wishes
-        killer = WorkerKiller(self._stack, wishes.kills, wishes.weather.seed)
+        killer = Killer(self._stack, KILLED, wishes.kills, KILL_EVERY_S, wishes.weather.seed)
         started = seconds()
         wishes.weather.begin(self._control)
         killer.start()
@@ -187,65 +134,37 @@ class BoundaryStorm:
 
     def _one_run(self) -> None:
         """Ask for a run whose weights differ from the one before in every symbol, and wait for its end."""
-        run = self._ask(self._strategies())
+        run = self._ask(strategies(self._symbols, sum(self._ended.values())))
         how = self._end_of(run)
         self._ended[how] = self._ended.get(how, 0) + 1
         self._on_orders(min(self._sent(), self._wishes.orders), self._wishes.orders)
         self._next_day()
 
-    def _strategies(self) -> tuple[StrategyTerms, ...]:
-        turn = sum(self._ended.values())
-        return tuple(
-            _strategy(name, self._symbols[place::2], turn + place) for place, name in enumerate(("even", "odd"))
-        )
-
-    def _ask(self, strategies: tuple[StrategyTerms, ...]) -> UUID:
-        request = RunRequest(
-            account_id=ACCOUNT,
-            run_id=run_id(ACCOUNT, self._day, "storm"),
-            request_id="storm",
-            requested_by="storm",
-            as_of=self._day,
-            strategies=strategies,
-            limits=LIMITS,
-            rules=RULES,
-            execution=EXECUTION,
-            valid_until=self._day + timedelta(hours=4),
-            deadline_at=None,
-            bars_until=(),
-        )
-        identity = derived("run-request", request.run_id, request.request_id)
-        self._publisher.publish(request, identity, self._day, correlation_id=request.run_id)
-        self._publisher.flush()
+    def _ask(self, wanted: tuple[StrategyTerms, ...]) -> UUID:
+        run = RunFile(account_id=ACCOUNT, valid_for_minutes=4 * 60, deadline_s=0, strategies=wanted)
+        request = run.request(self._day, (), "storm", requested_by="storm")
+        ask_for(self._publisher, request)
         return request.run_id
 
     def _end_of(self, run: UUID) -> str:
         """Wait for a run; where nothing more happens today, let the next day come: that ends what stayed UNKNOWN."""
         until, quiet_since, before = time.monotonic() + END_S, time.monotonic(), self._posts()
+        patience = BEGIN_S
         while time.monotonic() < until:
             how = self._followed.end_within(run, LOOK_S, self._stack.check)
             if how is not None:
                 return how.split()[0]
             if (now := self._posts()) != before:
-                before, quiet_since = now, time.monotonic()
-            elif time.monotonic() - quiet_since > STUCK_S:
+                before, quiet_since, patience = now, time.monotonic(), STUCK_S
+            elif time.monotonic() - quiet_since > patience:
                 self._next_day()
                 quiet_since = time.monotonic()
         raise TapeError(f"run {run} did not end within {END_S:.0f} s", next_command=f"tape trace {run}")
 
     def _next_day(self) -> None:
-        self._day += timedelta(days=1)
-        while self._day.weekday() > 4:
-            self._day += timedelta(days=1)
+        self._day = day_after(self._day)
         self._control.set_clock(self._day)
-        self._set_quotes()
-
-    def _set_quotes(self) -> None:
-        quotes = []
-        for number, symbol in enumerate(self._symbols):
-            middle = Decimal(10 + number % 90)
-            quotes.append(SimulatedQuote(symbol, middle - Decimal("0.01"), middle + Decimal("0.01")))
-        self._control.set_quotes(*quotes)
+        self._control.set_quotes(*quotes(self._symbols))
 
     def _come_to_rest(self) -> None:
         """One run without strategies: it waits for all that is open, and puts the books beside the broker."""
@@ -260,19 +179,11 @@ class BoundaryStorm:
         started = seconds()
         verdict = replay_log(servers, deciding(), Scope(), jobs=cores())
         self._on_progress(Progress("verifying every claim beside the broker"))
-        checked = claims([at_broker(ACCOUNT, self._stack.brokerage())])
+        checked = claims([self._stack.at_broker()])
         verified(servers, checked)
         self._seconds["judging"] = seconds() - started
-        received = self._control.orders()
-        taken = [each.client_order_id for each in received if each.order is not None]
-        intents = _intents(servers)
-        sent = Counter(intents.get(name, name) for name in taken)
         return StormResult(
-            wanted=len(set(intents.values())),
-            orders=len(taken),
-            posts=sum(each.posts for each in received),
-            doubled=sum(1 for count in sent.values() if count > 1),
-            missing=len(set(intents.values()) - set(sent)),
+            sent=Sent.of(servers, self._control.orders()),
             runs=self._ended,
             kills=kills,
             struck=struck,
@@ -282,79 +193,9 @@ class BoundaryStorm:
         )
 
     def _posts(self) -> int:
-        return sum(each.posts for each in self._control.orders())
+        posts, _ = self._control.counts()
+        return posts
 
     def _sent(self) -> int:
-        return sum(1 for each in self._control.orders() if each.order is not None)
-
-
-def _intents(bootstrap_servers: str) -> dict[str, tuple[object, ...]]:
-    """Return what each broker order was asked for, by its name: plan, book, symbol, leg and step."""
-    found: dict[str, tuple[object, ...]] = {}
-    for incoming in read_all(bootstrap_servers, [OrderIntent.topic]):
-        record = decode(incoming).record
-        if isinstance(record, OrderIntent) and record.action is IntentAction.SUBMIT:
-            terms = record.order
-            found[record.client_order_id] = (terms.plan_id, terms.book, terms.symbol, terms.leg, terms.step)
-    return found
-
-
-def _strategy(name: str, symbols: list[str], turn: int) -> StrategyTerms:
-    weights = {symbol: Decimal(2 + (turn + place) % 3) / (4 * len(symbols)) for place, symbol in enumerate(symbols)}
-    return StrategyTerms(
-        strategy_id=name,
-        kind="fixed-weights",
-        mode=Mode.NETTED,
-        allocation=Decimal("0.5"),
-        priority=1,
-        weight_total_max=None,
-        position_weight_max=None,
-        trade_value_max=None,
-        symbols=tuple(symbols),
-        parameters=tuple(Parameter(name=each, value=f"{weight:.6f}") for each, weight in sorted(weights.items())),
-    )
-
-
-class WorkerKiller:
-    """Kills the workers at the boundary with kill -9, at random moments by seed; the supervisor starts them again."""
-
-    def __init__(self, stack: DemoStack, wanted: int, seed: str) -> None:
-        self._stack = stack
-        self._wanted = wanted
-        self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
-        self.done = 0
-
-    def start(self) -> None:
-        """Begin, if any kills are wanted."""
-        if self._wanted:
-            self._thread.start()
-
-    def stop(self) -> None:
-        """End the killing."""
-        self._stop.set()
-
-    def _run(self) -> None:
-        while self.done < self._wanted and not self._stop.wait(self._random.uniform(*KILL_EVERY_S)):
-            self.done += self._stack.kill(self._random.choice(KILLED))
-
-
-GATE_LIMITS_OF_STORM = GATE_LIMITS.model_copy(
-    update={
-        "order_qty_max": CASH,
-        "order_notional_max": CASH,
-        "position_value_max": CASH,
-        "gross_value_max": CASH,
-        "strategies": (),
-        "orders_per_second_max": None,
-        "orders_per_minute_max": None,
-        "orders_per_day_max": None,
-        "open_orders_max": None,
-        "symbols_allowed": None,
-        "daily_loss_max": None,
-        # days pass in seconds here: an order that waits for the next morning is not an old one
-        "unknown_age_max_s": 10 * 24 * 3600,
-    }
-)
-"""Wide enough that only the weather stands in the way."""
+        _, orders = self._control.counts()
+        return orders

@@ -7,7 +7,7 @@ from infra.demo.configuration import ACCOUNT
 from infra.simulator.client import SimulatedQuote, SimulatorControl
 from infra.simulator.process import SimulatorProcess
 from infra.simulator.settings import Terms
-from infra.storm.boundary import FIRST_DAY
+from infra.storm.configuration import FIRST_DAY, symbols
 from infra.storm.plain_loop import LoopResult, run_plain_loop
 from infra.storm.weather import Weather
 
@@ -22,9 +22,9 @@ def beside(state: Path, weather: Weather, orders: int) -> LoopResult:
     try:
         control = SimulatorControl(urls.url)
         control.reset(account_number=ACCOUNT, cash=CASH, now=FIRST_DAY)
-        symbols = [f"S{number:03}" for number in range(SYMBOLS)]
-        control.set_quotes(*(SimulatedQuote(each, Decimal("9.99"), Decimal("10.01")) for each in symbols))
+        names = symbols(SYMBOLS)
+        control.set_quotes(*(SimulatedQuote(each, Decimal("9.99"), Decimal("10.01")) for each in names))
         weather.begin(control)
-        return run_plain_loop(urls.url, symbols, orders)
+        return run_plain_loop(urls.url, names, orders)
     finally:
         process.stop()

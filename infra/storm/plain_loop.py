@@ -5,8 +5,6 @@ own retries (429 and 504, POST included) stay as they are, except that they wait
 Two things are kinder than in life: a request that hangs is given up, and everything is counted afterwards.
 """
 
-import json
-import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,7 @@ from alpaca.trading.enums import OrderSide, TimeInForce
 from alpaca.trading.requests import MarketOrderRequest
 from requests import Session
 
+from infra.simulator.client import SimulatorControl
 from infra.simulator.settings import KEY_ID, SECRET_KEY
 
 TRIES = 3
@@ -84,8 +83,5 @@ def _sent(url: str, symbol: str, quantity: int) -> bool:
 
 
 def _at_broker(url: str) -> list[tuple[str, int]]:
-    request = urllib.request.Request(f"{url}/admin/orders")
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        rows = json.load(answer)["orders"]
-    orders = [row["order"] for row in rows if row["order"] is not None]
-    return [(str(order["symbol"]), int(float(order["qty"]))) for order in orders]
+    orders = [received.order for received in SimulatorControl(url).orders() if received.order is not None]
+    return [(str(order["symbol"]), int(str(order["qty"]))) for order in orders]

@@ -1,20 +1,23 @@
 """The demo's market: real sessions, as the calendar has them."""
 
 import warnings
+from datetime import timedelta
 
 from exchange_calendars import get_calendar
 
-from infra.demo.market import EARLY_CLOSES, HISTORY_SESSIONS, Market
+from infra.demo.market import HISTORY_SESSIONS, Market
 
 
 def test_every_session_of_the_data_is_one_of_the_exchange_and_none_is_missing() -> None:
-    days = [session.on for session in Market().sessions]
+    sessions = Market().sessions
+    days = [session.on for session in sessions]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the library calls what a newer pandas deprecates
         calendar = get_calendar("XNYS", start=days[0], end=days[-1])
 
     assert days == [session.date() for session in calendar.sessions]
-    assert {session.date().isoformat() for session in calendar.early_closes} == EARLY_CLOSES
+    closes = [calendar.session_close(session).to_pydatetime() for session in calendar.sessions]
+    assert [session.as_of + timedelta(minutes=1) for session in sessions] == closes
 
 
 def test_a_run_is_valued_a_minute_before_its_session_closes() -> None:

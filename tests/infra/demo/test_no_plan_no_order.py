@@ -8,10 +8,9 @@ from typing import NamedTuple
 import pytest
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from infra.demo.broker_truth import broker_truth
+from infra.demo.asking import set_limits
 from infra.demo.configuration import GATE_LIMITS
 from infra.demo.driver import Driver
-from infra.demo.limits import set_limits
 from infra.demo.market import Market
 from infra.demo.scenarios import ScenarioName, scenario
 from infra.demo.stack import DemoStack, wait_until
@@ -57,7 +56,7 @@ def said(stack: DemoStack) -> Said:
     plans, intents = (
         sum(1 for _ in read_all(stack.stack.bootstrap_servers, [topic])) for topic in (Plan.topic, OrderIntent.topic)
     )
-    return Said(plans, intents, broker_truth(stack.environment).client_order_ids)
+    return Said(plans, intents, tuple(row["client_order_id"] for row in stack.at_broker().orders))
 
 
 def test_while_the_plan_topic_refuses_writes_nothing_is_ordered_and_afterwards_everything_once(

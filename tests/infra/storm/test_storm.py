@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+import infra.alpaca  # noqa: F401  # before alpaca-py: it silences a notice of the library below it
 from infra.simulator.client import SimulatedQuote, SimulatorControl
 from infra.simulator.process import SimulatorProcess
 from infra.simulator.settings import Terms
-from infra.storm.boundary import FIRST_DAY
+from infra.storm.configuration import FIRST_DAY
 from infra.storm.plain_loop import run_plain_loop
 from infra.storm.weather import Weather
 from tests.infra.demo.commands import tape

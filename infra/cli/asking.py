@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 from infra.errors import TapeError
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from infra.settings import Settings
     from schemas.gate import OrderLimitsRequest, TradingHaltRequest
     from schemas.record import Record
+    from schemas.resolution import OrderResolutionRequest
 
     Answer = TypeVar("Answer", bound=Record)
+    Request = OrderLimitsRequest | TradingHaltRequest | OrderResolutionRequest
 
 ANSWER_TIMEOUT_S = 30.0
 CONTACT_TIMEOUT_S = 5.0
@@ -45,9 +49,16 @@ def fresh_name() -> str:
 
 
 def answer_to(
-    settings: Settings, request: OrderLimitsRequest | TradingHaltRequest, kind: type[Answer], next_command: str
+    settings: Settings,
+    request: Request,
+    kind: type[Answer],
+    next_command: str,
+    correlation_id: UUID | None = None,
 ) -> Answer:
-    """Publish a request and return what the gateway says to it; TapeError when nothing is heard of it in time."""
+    """Publish a request and return what the gateway says to it; TapeError when nothing is heard of it in time.
+
+    It begins a chain of its own unless it belongs to the run of `correlation_id`.
+    """
     from infra.kafka.answers import Answers
     from infra.kafka.publish import Publisher
     from schemas.identity import derived
@@ -55,7 +66,7 @@ def answer_to(
     identity = derived("request-to-the-gateway", request.topic, request.request_id)
     answers = Answers(settings.bootstrap_servers, kind)
     publisher = Publisher(settings.bootstrap_servers, settings.partitions, "cli")
-    publisher.publish(request, identity, request.requested_at)
+    publisher.publish(request, identity, request.requested_at, correlation_id)
     publisher.flush()
     answer = answers.to(identity, ANSWER_TIMEOUT_S)
     if answer is None:

@@ -6,7 +6,9 @@ else: the module is imported only when its command runs or is asked for its own 
 however heavy a command is. A command reports a failure that a person can put right by raising
 `infra.errors.TapeError`; it is printed without a traceback, unless `TAPE_DEBUG=1`.
 
-Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong usage; others are in the help of the command.
+Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong usage; others are in the help of the command. Where 1
+or 2 is the answer of a command (`ANSWERING`), what kept it from answering has codes above those (`infra.cli.exits`):
+64 wrong usage, 69 something it needs is away or refuses, 70 a bug of ours.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from infra.cli.exits import Answering
+from infra.controls import shown
 from infra.errors import TapeError
 
 
@@ -57,6 +61,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("halts", "infra.cli.halts:halts", "Show which halts are in force, and which orders are under way."),
     Command("halt", "infra.cli.halt:halt", "Stop trading; --hard does it straight at the broker."),
     Command("resume", "infra.cli.halt:resume", "Trade again after a halt."),
+    Command("resolve", "infra.cli.resolve:resolve", "Say what became of an order that the broker leaves open."),
     Command("simulator", "infra.cli.simulator:run", "Run a local Alpaca that can be told what to do."),
     Command("storm", "infra.cli.storm:storm", "Kill workers and lose answers, and see that everything holds."),
     Command("bench", "infra.cli.bench:bench", "Measure latency and throughput beside bare confluent-kafka."),
@@ -64,6 +69,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("topics", "infra.cli.topics:app", "Make, compare, list and explain the topics."),
     Command("schemas", "infra.cli.schemas:app", "Check, lock, register and list the schemas."),
 )
+
+ANSWERING = frozenset({"replay", "verify", "trace", "rewind", "why", "runs"})
+"""Commands whose exit codes 1 and 2 are their answer; each has one function."""
 
 APP_OPTIONS: dict[str, Any] = {
     # Rich doubles the time to import, and a traceback drawn with the values of locals could show a secret.
@@ -80,7 +88,7 @@ def load(command: Command) -> Any:
     target = getattr(import_module(module), attribute)
     if not isinstance(target, typer.Typer):
         single = typer.Typer(**{**APP_OPTIONS, "no_args_is_help": False, "add_completion": False})
-        single.command(command.name)(target)
+        single.command(command.name, cls=Answering if command.name in ANSWERING else None)(target)
         target = single
     loaded = typer.main.get_command(target)
     loaded.name = command.name
@@ -122,11 +130,11 @@ def _tape() -> None:
 
 
 def main() -> None:
-    """Run `tape` with the arguments of this process; a TapeError becomes text and exit code 1."""
+    """Run `tape` with the arguments of this process; a TapeError becomes text and its exit code."""
     try:
         typer.main.get_command(app)(prog_name="tape")
     except TapeError as error:
         if os.environ.get("TAPE_DEBUG") == "1":
             raise
-        print(f"tape: {error}", file=sys.stderr)
-        sys.exit(1)
+        print(f"tape: {shown(str(error))}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -9,7 +9,6 @@ import typer
 from infra.cli.tables import (
     Json,
     instant,
-    migrated,
     money,
     named,
     percent,
@@ -18,10 +17,12 @@ from infra.cli.tables import (
     print_table,
     print_text,
     signed,
+    tables_or_log,
 )
 from infra.errors import TapeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from uuid import UUID
 
     from infra.postgres.connection import Connection
@@ -39,7 +40,7 @@ def show(wanted: Wanted, as_json: Json = False) -> None:
     """
     from infra.postgres.plans import plan_document
 
-    with migrated() as connection:
+    with tables_or_log() as connection:
         found = plan_document(connection, _only(connection, wanted))
     if as_json:
         print_json(found)
@@ -60,7 +61,7 @@ def pnl(wanted: Wanted, as_json: Json = False) -> None:
     """
     from infra.postgres.plans import plan_pnl
 
-    with migrated() as connection:
+    with tables_or_log() as connection:
         found = plan_pnl(connection, _only(connection, wanted))
     if as_json:
         print_json(found)
@@ -103,21 +104,26 @@ def _print_header(plan: dict[str, Any]) -> None:
     rule = "" if plan["rule"] is None else f", {plan['rule']}"
     execution = "not executed yet" if plan["execution"] is None else f"execution {plan['execution']}"
     print(f"Plan {plan['plan_id']}  {plan['status']}{rule}, {execution}")
+    for name, text in _header(plan):
+        print_text(f"{name:9} {text}", 2)
+
+
+def _header(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is to be known of a plan before its lines, each with its name."""
     if plan["detail"]:
-        print(f"  blocked   {plan['detail']}")
+        yield "blocked", plan["detail"]
     origin = "" if plan["decided_by"] is None else f", decided by {plan['decided_by']} about run {plan['asked_run_id']}"
-    print(f"  run       {plan['run_id']}, account {plan['account_id']}{origin}")
+    yield "run", f"{plan['run_id']}, account {plan['account_id']}{origin}"
     until = "" if plan["valid_until"] is None else f", orders valid until {instant(plan['valid_until'])}"
-    print(f"  time      as of {instant(plan['as_of'])}, account read {instant(plan['taken_at'])}{until}")
-    print("  dollars   " + _named(plan, "equity", "cash", "cash_available"))
-    print("  planned   " + _named(plan, "sells_expected", "buys_planned", "trade_value"))
+    yield "time", f"as of {instant(plan['as_of'])}, account read {instant(plan['taken_at'])}{until}"
+    yield "dollars", _named(plan, "equity", "cash", "cash_available")
+    yield "planned", _named(plan, "sells_expected", "buys_planned", "trade_value")
     if plan["sync_rule"] is not None:
         rules = ("sync_rule", "conflict_rule", "cash_policy", "drift_rule", "binding")
-        print(
-            "  rules     " + ", ".join(f"{name.removesuffix('_rule').replace('_', ' ')} {plan[name]}" for name in rules)
-        )
+        said = (f"{name.removesuffix('_rule').replace('_', ' ')} {plan[name]}" for name in rules)
+        yield "rules", ", ".join(said)
     if plan["scope"] is not None:
-        print(f"  scope     only {', '.join(plan['scope'])}; everything else is kept")
+        yield "scope", f"only {', '.join(plan['scope'])}; everything else is kept"
 
 
 def _named(plan: dict[str, Any], *names: str) -> str:
@@ -173,7 +179,8 @@ def _print_lines(lines: list[dict[str, Any]]) -> None:
 
 
 def _print_pnl(found: dict[str, Any]) -> None:
-    print(f"P&L of plan {found['plan_id']}, run {found['run_id']}, as of {instant(found['as_of'])}\n")
+    print_text(f"P&L of plan {found['plan_id']}, run {found['run_id']}, as of {instant(found['as_of'])}", 0)
+    print()
     columns = ("strategy", "symbol", "traded", "cash", "last_mid", "realised", "open_at_last_mid", "pnl")
     rows = []
     for strategy in found["strategies"]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from agents.declaration import Agent
     from infra.replay.scope import Scope
     from infra.replay.verdict import Verdict
     from infra.replay.whole import OnProgress
@@ -52,19 +53,21 @@ def replay(
     With --with or --set: judge them with other code or other limits, and show decision by decision what would have
     changed. Exit code: 0 identical, 1 different, 2 nothing found, 3 the log itself is damaged.
     """
-    from infra.errors import TapeError
+    from infra.cli.exits import UsageError, read_as_usage
     from infra.replay.scope import Scope
 
     if rewind and (correlation_id is None or other_code or settings):
-        raise TapeError("--rewind asks about one run, as it was", next_command="tape replay CORRELATION_ID --rewind")
+        raise UsageError("--rewind asks about one run, as it was", next_command="tape replay CORRELATION_ID --rewind")
     if (correlation_id is None) is not every:
-        raise TapeError("expected a correlation id or --all, was neither or both", next_command="tape replay --all")
+        raise UsageError("expected a correlation id or --all, was neither or both", next_command="tape replay --all")
     if correlation_id is None:
         if other_code or settings:
-            raise TapeError("--with and --set ask about one run", next_command="tape replay CORRELATION_ID --set ...")
-        _replay(_scope(since, until, strategy), agent, jobs, as_json)
+            raise UsageError("--with and --set ask about one run", next_command="tape replay CORRELATION_ID --set ...")
+        with read_as_usage():
+            scope, agents = _scope(since, until, strategy), _agents(agent or ())
+        _replay(scope, agents, jobs, as_json)
     elif since or until or agent or strategy:
-        raise TapeError(
+        raise UsageError(
             "--since, --until, --agent and --strategy narrow --all; a correlation id is one run",
             next_command=f"tape replay {correlation_id}",
         )
@@ -73,7 +76,7 @@ def replay(
     elif other_code or settings:
         _what_if(correlation_id, other_code, settings or [], as_json)
     elif from_zero:
-        _replay(Scope(correlation_id), None, jobs, as_json)
+        _replay(Scope(correlation_id), _agents(()), jobs, as_json)
     else:
         _replay_one(correlation_id, as_json)
 
@@ -86,14 +89,18 @@ def _scope(since: str | None, until: str | None, strategy: str | None) -> "Scope
     return Scope(None, since_ms, until_ms, strategy)
 
 
-def _replay(scope: "Scope", names: "Sequence[str] | None", jobs: int | None, as_json: bool) -> None:
+def _agents(names: "Sequence[str]") -> "Sequence[Agent]":
+    from infra.worker import deciding, declared
+
+    return [declared(name) for name in names] or deciding()
+
+
+def _replay(scope: "Scope", agents: "Sequence[Agent]", jobs: int | None, as_json: bool) -> None:
     from infra.cli.asking import settings_of_kafka
     from infra.clock import seconds
     from infra.replay.sharing import cores
     from infra.replay.whole import replay_log
-    from infra.worker import deciding, declared
 
-    agents = [declared(name) for name in names or ()] or deciding()
     servers = settings_of_kafka().bootstrap_servers
     started = seconds()
     with shown_progress() as on_progress:
@@ -152,19 +159,22 @@ def _rewound(name: str, as_json: bool) -> None:
 
 def _what_if(name: str, path: "Path | None", texts: "Sequence[str]", as_json: bool) -> None:
     from infra.cli.asking import settings_of_kafka
+    from infra.cli.exits import read_as_usage
     from infra.replay.find import find
     from infra.replay.scope import Scope
     from infra.replay.whatif import NOT_A_SIMULATION, changed_by, decided_elsewhere, decisions_changed, settings_of
     from infra.replay.whole import replay_log
     from infra.worker import deciding
 
+    with read_as_usage():
+        wanted = settings_of(texts)
     settings = settings_of_kafka()
     meant = find(settings.bootstrap_servers, settings.database_url, name)
     correlation_id = name if meant is None else meant.correlation_id
     if path is not None:
         found = decided_elsewhere(path, correlation_id, texts, settings)
     else:
-        scope, changed = Scope(correlation_id), changed_by(settings_of(texts))
+        scope, changed = Scope(correlation_id), changed_by(wanted)
         found = replay_log(settings.bootstrap_servers, deciding(), scope, changed=changed).as_json()
     names = [text.partition("=")[0] for text in texts]
     if found["exit_code"] == 1 and not decisions_changed(found, names):

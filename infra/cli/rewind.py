@@ -34,15 +34,15 @@ def rewind(
     lag until it is started and skips what was judged. The projector reads again, and leaves rows that are there as
     they are. Nothing moves forward. Exit code 2 when the run is not in the log.
     """
-    from infra.errors import TapeError
+    from infra.cli.asking import settings_of_kafka
+    from infra.cli.exits import UsageError
     from infra.replay.rewind import planned
     from infra.replay.rewind import rewind as move_back
-    from infra.settings import Settings
     from infra.worker import declared
 
     if sum(each is not None for each in (correlation_id, to, offset or None)) != 1:
-        raise TapeError("expected one of --to, --offset and a correlation id", next_command="tape rewind --help")
-    settings = Settings.load(needs={"bootstrap_servers"})
+        raise UsageError("expected one of --to, --offset and a correlation id", next_command="tape rewind --help")
+    settings = settings_of_kafka()
     servers, declaration = settings.bootstrap_servers, declared(agent)
     moves = planned(
         servers, settings.database_url, declaration, _targets(settings, declaration, correlation_id, to, offset)
@@ -93,15 +93,15 @@ def _first_of(settings: "Settings", correlation_id: str, inputs: set[tuple[str, 
 
 
 def _parsed(text: str, inputs: Sequence[tuple[str, int]]) -> list[tuple[tuple[str, int], int]]:
-    from infra.errors import TapeError
+    from infra.cli.exits import UsageError
 
     *topic, partition, offset = text.split(":") if text.count(":") in (1, 2) else ("", "")
     if not (partition.isdecimal() and offset.isdecimal()):
-        raise TapeError(f"expected PARTITION:OFFSET or TOPIC:PARTITION:OFFSET, was {text!r}")
+        raise UsageError(f"expected PARTITION:OFFSET or TOPIC:PARTITION:OFFSET, was {text!r}")
     found = [each for each in inputs if each[1] == int(partition) and (not topic or each[0] == topic[0])]
     if not found:
         there = ", ".join(f"{name}/{number}" for name, number in inputs)
-        raise TapeError(f"{text!r} names no input partition of this agent", where=f"its inputs: {there}")
+        raise UsageError(f"{text!r} names no input partition of this agent", where=f"its inputs: {there}")
     return [(each, int(offset)) for each in found]
 
 

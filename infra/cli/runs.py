@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.tables import Json, instant, migrated, print_json, print_table
+from infra.cli.tables import Json, instant, print_json, print_table, tables_or_log
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +37,7 @@ def runs(
     from infra.clock import system_clock
     from infra.postgres.runs import run_standings
 
-    with migrated() as connection:
+    with tables_or_log() as connection:
         found = run_standings(connection, system_clock(), timedelta(minutes=stuck_after), account, last)
         stuck = [run for run in found if run["is_stuck"]]
         for run in stuck:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.tables import print_table
+from infra.errors import TapeError
 from infra.simulator.server import serve
 from infra.simulator.settings import SimulatorSettings, SimulatorUrls, Terms
 
@@ -44,6 +45,10 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print where it is as one line of JSON.")] = False,
 ) -> None:
     """Run the local Alpaca simulator until SIGTERM or Ctrl-C; prints where it is, and its keys, when it is ready."""
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TapeError(f"--state: {state} is no folder that can be made or used: {error.strerror}") from error
     terms = Terms(cash=_dollars(cash), seed=seed)
     settings = SimulatorSettings(state=state, port=port, recording=recording, terms=terms)
     raise typer.Exit(serve(settings, _print_json if as_json else _print_table))

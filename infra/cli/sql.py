@@ -71,7 +71,9 @@ def sql(
 
     Beside a record's fields every table has _topic _partition _offset _timestamp _key _headers _schema_id
     _schema_version _tombstone _error _value. Bounds on _partition, _offset, _timestamp and correlation_id are read as
-    such: --explain. Only SELECT and EXPLAIN; no files, no network.
+    such: --explain. <table>_latest is the last record of each key, <table>_latest_by_account of each account, and
+    run('1a2b') the id of the run that begins so: correlation_id = run('1a2b'). Only SELECT and EXPLAIN; no
+    files, no network.
 
     Exit codes: 0 answered; 1 failed; 2 wrong usage; 3 no row with --fail-empty.
     """
@@ -149,22 +151,32 @@ def _ask(session: "Session", text: str, output: str, to: Path | None, *, follow:
     from infra.sql.following import follow as follow_on
     from infra.sql.times import duration
 
-    cell_max = CELL_MAX if to is None and sys.stdout.isatty() else None
+    is_terminal = to is None and sys.stdout.isatty()
+    cell_max = CELL_MAX if is_terminal else None
+    shape = Shape.for_people(output, cell_max) if is_terminal else Shape(output)
     with _target(to) as target:
 
         def sink(chunk: bytes) -> None:
-            target.write(chunk)
+            target.write(_steady(chunk, output) if is_terminal else chunk)
             target.flush()
 
         if follow:
             follow_on(session, text, output, sink, cell_max=cell_max)
             return 0
-        rows = session.run(text, Shape(output, cell_max), sink)
+        rows = session.run(text, shape, sink)
         while every is not None:
             threading.Event().wait(duration(every).total_seconds())
             sink(b"\n" if output in ("table", "md") else b"")
-            rows = session.run(text, Shape(output, cell_max), sink)
+            rows = session.run(text, shape, sink)
         return rows
+
+
+def _steady(chunk: bytes, output: str) -> bytes:
+    """Return a piece of a result, which is whole lines, without what would steer the terminal it is written to."""
+    from infra.controls import as_json, shown
+
+    text = chunk.decode()
+    return (as_json(text) if output in ("json", "jsonl") else shown(text)).encode()
 
 
 def _explain(session: "Session", text: str) -> None:
@@ -188,16 +200,18 @@ def _decoder(text: str) -> "Decoder":
 
 
 def _shell(session: "Session", home: Path) -> None:
+    from infra.controls import shown
     from infra.sql.shell import Shell, run
 
     def write(text: str) -> None:
-        print(text, end="", flush=True)
+        print(shown(text), end="", flush=True)
 
     def sink(chunk: bytes) -> None:
-        sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.write(_steady(chunk, shell.mode))
         sys.stdout.flush()
 
-    run(Shell(session, write, sink, CELL_MAX), home)
+    shell = Shell(session, write, sink, CELL_MAX)
+    run(shell, home)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infra.background import Background
+from infra.cli.tables import print_text
 from infra.embedded.endpoints import Endpoints, endpoints_of
 from infra.embedded.folders import default_cache, default_home
 from infra.embedded.progress import Progress
@@ -18,10 +19,12 @@ from infra.embedded.state import SERVICES, ServiceName, load_state
 from infra.errors import TapeError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-    from infra.embedded.stack import Stack
+    from infra.embedded.stack import ServiceStatus, Stack
 
 EXIT_NOT_ALL_READY = 3
 DEMO_MARKER = "demo"
@@ -159,8 +162,25 @@ def status(as_json: Json = False) -> None:
         for name in background.known():
             pid = running[name].pid if name in running else "-"
             print(f"{name:<10}{'running' if name in running else 'stopped':<12}{pid:<9}")
+        _print_agents(rows)
     if not all(row.is_ready for row in rows):
         raise typer.Exit(EXIT_NOT_ALL_READY)
+
+
+def _print_agents(rows: Sequence[ServiceStatus]) -> None:
+    """Print which agents are members of their groups, wherever they run: also in somebody's foreground."""
+    if not any(row.name == "kafka" and row.is_ready for row in rows):
+        return
+    from infra.cli.at_work import members_by_agent  # noqa: PLC0415 - brings Kafka's client library
+
+    servers = endpoints_of(load_state(default_home())).bootstrap_servers or ""
+    found = members_by_agent(servers)
+    if found is None:
+        print("agents    Kafka does not say who is at work")
+        return
+    working = [f"{name} ({count})" if count > 1 else name for name, count in found.items() if count]
+    idle = [name for name, count in found.items() if not count]
+    print_text(f"agents    at work: {', '.join(working) or 'none'}; not: {', '.join(idle) or 'none'}", 0)
 
 
 def doctor(as_json: Json = False) -> None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+import sys
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
+from infra.controls import on_one_line, shown
 from infra.errors import TapeError
 from infra.settings import Settings
 
@@ -44,6 +46,51 @@ def database() -> Iterator[tuple[str, Connection]]:
             yield url, connection
     except psycopg.OperationalError as error:
         raise TapeError(f"PostgreSQL does not answer: {error}", next_command="tape status") from error
+
+
+@contextmanager
+def tables_or_log() -> Iterator[Connection]:
+    """Open the database, or, where it is away, one for this question only, projected from the log.
+
+    Where that cannot be done either, a TapeError says what is needed.
+    """
+    from infra.postgres.migrate import require_migrated
+
+    with ExitStack() as closing:
+        connection = _opened(closing)
+        require_migrated(connection)
+        yield connection
+
+
+def _opened(closing: ExitStack) -> Connection:
+    try:
+        return closing.enter_context(database())[1]
+    except TapeError as error:
+        away = error
+    return closing.enter_context(_from_log(away))
+
+
+@contextmanager
+def _from_log(away: TapeError) -> Iterator[Connection]:
+    """Open a database projected from the log, and say so; `away` is why it is needed."""
+    from infra.cli.asking import settings_of_kafka
+    from infra.postgres.connection import connect
+    from infra.postgres.from_log import projected
+
+    said = away.what.splitlines()[0]
+    with ExitStack() as closing:
+        try:
+            servers = settings_of_kafka("tape up").bootstrap_servers
+            print(f"tape: {shown(said)}; the log is read instead", file=sys.stderr, flush=True)
+            url = closing.enter_context(projected(servers))
+        except TapeError as error:
+            raise TapeError(
+                f"{said}; and the log does not do instead: {error.what}",
+                where=error.where,
+                next_command="tape up, and tape worker projector, which goes on where it was; tape trace RUN and"
+                " tape sql need only Kafka",
+            ) from error
+        yield closing.enter_context(connect(url))
 
 
 @contextmanager
@@ -136,17 +183,18 @@ def named(text: str, what: str) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[str] = ()) -> None:
-    """Print a table; the columns named in `numbers` are flush right, and no value is ever cut short."""
-    from rich.table import Table
-    from rich.text import Text
+    """Print a table in the width there is; columns named in `numbers` are flush right, no value is ever cut short."""
+    from infra.cli.layout import laid_out
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        justify: Literal["left", "right"] = "right" if column in numbers else "left"
-        table.add_column(column.replace("_", " "), justify=justify, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))  # as it is: a name in brackets is no markup
-    console().print(table)
+    target = console()
+    titles = [column.replace("_", " ") for column in columns]
+    cells = [[on_one_line(cell) for cell in row] for row in rows]
+    right = [title for column, title in zip(columns, titles, strict=True) if column in numbers]
+    head, body = laid_out(titles, cells, right, target.width)
+    for line in head:
+        target.print(line, style="bold", soft_wrap=True, markup=False)
+    for line in body:
+        print(line)
 
 
 def print_text(text: str, indent: int) -> None:
@@ -157,7 +205,7 @@ def print_text(text: str, indent: int) -> None:
     width = console().width
     print(
         fill(
-            text,
+            on_one_line(text),
             width,
             initial_indent=first,
             subsequent_indent=rest,

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,7 +35,8 @@ Format = Annotated[
         help="kcat's: %s payload %k key %t %p %o place %T time %h headers, \\n; %{order.symbol} a field of it.",
     ),
 ]
-Json = Annotated[bool, typer.Option("-J", "--json", help="A JSON object per record, also when piped.")]
+Json = Annotated[bool, typer.Option("-J", "--json", help="A JSON object per record, also on a terminal.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="All fields of each record, laid out for a person.")]
 
 
 def tail(
@@ -48,9 +50,11 @@ def tail(
     is_bounded: Exit = False,
     pattern: Format = None,
     as_json: Json = False,
+    is_verbose: Verbose = False,
 ) -> None:
     """Show the records of a topic as they come, decoded: a line each on a terminal, else JSON.
 
+    The line has time, partition/offset, key and the fields that say most, as far as the terminal is wide; -v all.
     Only what is committed is shown. Times are Kafka's, at which the record was written. A record that cannot be read
     is shown with the reason. Ctrl-C ends it.
     """
@@ -64,7 +68,7 @@ def tail(
 
     rows = Rows(named(topic), is_for_people=True)
     span = Span.of(offset or (), since, until, partition or (), is_bounded=is_bounded)
-    line = _line(rows, pattern, as_json=as_json)
+    line = _line(rows, pattern, as_json=as_json, is_verbose=is_verbose)
     settings = Settings.load(needs={"bootstrap_servers"})
     with _interruptible(), ExitStack() as closing:
         condition = None if where is None else _filter(closing, settings, rows, where)
@@ -77,21 +81,25 @@ def tail(
 
 
 def _filter(closing: ExitStack, settings: "Settings", rows: "Rows", where: str) -> "Filter":
+    from infra.sql.progress import OnStderr
     from infra.sql.session import Session, Wishes
     from infra.sql.tailing import Filter
 
-    session = closing.enter_context(Session(Wishes(settings.bootstrap_servers)))
+    session = closing.enter_context(Session(Wishes(settings.bootstrap_servers), OnStderr()))
     return Filter.of(session, rows, where)
 
 
-def _line(rows: "Rows", pattern: str | None, *, as_json: bool) -> "Line":
+def _line(rows: "Rows", pattern: str | None, *, as_json: bool, is_verbose: bool) -> "Line":
     from infra.sql import lines
 
-    if pattern is not None and as_json:
-        raise typer.BadParameter("expected one of -f and -J")
+    if (pattern is not None) + as_json + is_verbose > 1:
+        raise typer.BadParameter("expected one of -f, -J and -v")
+    is_terminal = sys.stdout.isatty()
     if pattern is not None:
-        return lines.formatted(rows, pattern)
-    return lines.as_json(rows) if as_json or not sys.stdout.isatty() else lines.for_people(rows)
+        return lines.formatted(rows, pattern, is_for_people=is_terminal)
+    if is_verbose:
+        return lines.whole(rows)
+    return lines.for_people(rows, get_terminal_size().columns) if is_terminal and not as_json else lines.in_json(rows)
 
 
 @contextmanager

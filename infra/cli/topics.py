@@ -78,10 +78,10 @@ def list_topics(as_json: Json = False) -> None:
     if as_json:
         print(json.dumps([{**row, "consumers": row["consumers"].split(",")} for row in rows], indent=2))
         return
+    from infra.cli.tables import print_table
+
     columns = [column for column in rows[0] if column != "record"]
-    widths = {column: max(len(column), *(len(row[column]) for row in rows)) + 2 for column in columns}
-    for row in ({column: column for column in columns}, *rows):
-        print("".join(row[column].ljust(widths[column]) for column in columns).rstrip())
+    print_table(columns, [[row[column] for column in columns] for row in rows])
 
 
 @app.command()

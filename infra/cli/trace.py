@@ -10,8 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.text import Text
-
+    from infra.cli.branches import Branch, Word
     from infra.replay.trace import Node
 
 PIPED_WIDTH = 240
@@ -43,11 +42,11 @@ def trace(
     Only the run's own records are read, where PostgreSQL is up; else the log is searched. Exit code 2 when the log
     knows nothing of the name, or nothing of the run is about the symbol.
     """
+    from infra.cli.asking import settings_of_kafka
     from infra.replay.find import find
     from infra.replay.trace import tree
-    from infra.settings import Settings
 
-    settings = Settings.load(needs={"bootstrap_servers"})
+    settings = settings_of_kafka()
     found = find(settings.bootstrap_servers, settings.database_url, name)
     if found is None:
         print(f"nothing found: no run, event, plan, order or execution is called {name}", file=sys.stderr)
@@ -62,6 +61,7 @@ def trace(
 
 def show(roots: "Sequence[Node]", symbol: str | None = None, form: Format = Format.TREE) -> None:
     """Print the tree; with a symbol, without the branches that are about others."""
+    from infra.controls import shown
     from infra.replay.pictures import dot, mermaid
     from infra.replay.trace import about
 
@@ -71,43 +71,55 @@ def show(roots: "Sequence[Node]", symbol: str | None = None, form: Format = Form
         case Format.JSON:
             print(json.dumps([root.as_json() for root in roots], indent=2))
         case Format.MERMAID:
-            print(mermaid(roots, symbol))
+            print(shown(mermaid(roots, symbol)))
         case Format.DOT:
-            print(dot(roots, symbol))
+            print(shown(dot(roots, symbol)))
         case Format.TREE:
             _show_tree(roots, symbol)
 
 
 def _show_tree(roots: "Sequence[Node]", symbol: str | None) -> None:
     from rich.console import Console
-    from rich.tree import Tree
+    from rich.text import Text
+
+    from infra.cli.branches import drawn
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PIPED_WIDTH  # a file or a pipe has no width; cut nothing that a reader would miss
     for root in roots:
-        picture = Tree(_label(root, symbol))
-        stack = [(picture, root)]
-        while stack:
-            branch, node = stack.pop()
-            branches = [(branch.add(_label(child, symbol)), child) for child in node.children]
-            stack.extend(reversed(branches))
-        console.print(picture)
+        for line in drawn(_branch(root, symbol), console.width):
+            console.print(Text.assemble(*line), soft_wrap=True)
 
 
-def _label(node: "Node", symbol: str | None) -> "Text":
-    from rich.text import Text
+def _branch(root: "Node", symbol: str | None) -> "Branch":
+    """Return what is drawn of a node and all below it."""
+    from infra.cli.branches import Branch
 
+    below: dict[int, list[Branch]] = {}
+    branch = Branch(_words(root, symbol), below.setdefault(id(root), []))
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        for child in node.children:
+            below[id(node)].append(Branch(_words(child, symbol), below.setdefault(id(child), [])))
+        stack.extend(node.children)
+    return branch
+
+
+def _words(node: "Node", symbol: str | None) -> "list[Word]":
+    from infra.cli.branches import Word
+    from infra.controls import on_one_line
     from infra.replay.pictures import duration
 
     after = duration(node.after_ms)
-    return Text.assemble(
-        (node.event_type, "bold"),
-        " ",
-        (f"{node.record.place}", "dim"),
-        (f" {after}" if after else "", "cyan"),
-        f" {node.telling(symbol)}",
-    )
+    head = [
+        Word(node.event_type, "bold"),
+        Word(str(node.record.place), "dim"),
+        *([Word(after, "cyan")] if after else []),
+    ]
+    said = [Word(on_one_line(each.text), each.style) for each in head]
+    return [*said, *map(Word, on_one_line(node.telling(symbol)).split())]
 
 
 def _check_symbol(roots: "Sequence[Node]", symbol: str) -> None:

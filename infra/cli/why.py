@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.tables import Json, instant, migrated, named, percent, plain, print_json, print_table, print_text
+from infra.cli.tables import Json, instant, named, percent, plain, print_json, print_table, print_text, tables_or_log
 from infra.errors import TapeError
 
 if TYPE_CHECKING:
@@ -30,13 +30,14 @@ def why(
 ) -> None:
     """Say why a symbol was or was not traded in the last run, with rule, threshold and amounts.
 
-    The last run is the last one on the log. What nobody wanted is an answer too. Exit code 2 when there is no such run.
+    The last run is the last one on the log. What nobody wanted is an answer too. Where PostgreSQL is away, the log is
+    read instead, which takes longer. Exit code 2 when there is no such run.
     """
     from infra.postgres.text import storable_text
     from infra.postgres.why import why as asked
 
     named(symbol, "a symbol")
-    with migrated() as connection:
+    with tables_or_log() as connection:
         found = asked(
             connection,
             storable_text(symbol.strip().upper()),

@@ -7,7 +7,7 @@ the worst that can happen is that more is read than needed.
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from infra.sql.bounds import (
     from_below,
 )
 from infra.sql.catalog import PSEUDO_COLUMNS, Table, find, is_latest, named
+from infra.sql.runs import Resolve, digits_in, resolved
 
 # It warns of what it does not know on stderr; what it does not know bounds nothing here, and DuckDB says the rest.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -66,22 +67,24 @@ class Reading:
 
 @dataclass(frozen=True)
 class Question:
-    """What a script asks for: readings by topic, pseudo-columns it names, relations of the attached ledger."""
+    """What a script asks for: readings by topic, pseudo-columns and runs it names, relations of the attached ledger."""
 
     readings: tuple[Reading, ...]
     pseudo_columns: frozenset[str]
     ledger: frozenset[str]
+    runs: Mapping[str, UUID]
 
 
-def analysed(sql: str, evaluate: Evaluate) -> Question:
-    """Return what a script asks of the log; raises TapeError when it names a table that does not exist."""
+def analysed(sql: str, evaluate: Evaluate, resolve: Resolve) -> Question:
+    """Return what a script asks of the log; raises TapeError when it names a table or a run that does not exist."""
     words = _words(sql)
     found = _parsed(sql)
+    runs = resolved(found or [], resolve)
     is_understood = found is not None and not any(map(_reads_by_name, found))
-    bounds = _of_statements(found, evaluate) if found and is_understood else _of_words(words)
+    bounds = _of_statements(found, evaluate, runs) if found and is_understood else _of_words(words)
     readings = tuple(Reading(named(topic), bound) for topic, bound in sorted(bounds.items()))
     pseudo_columns = frozenset(words & PSEUDO_COLUMNS.keys())
-    return Question(readings, pseudo_columns, frozenset(_ledger_names(sql)))
+    return Question(readings, pseudo_columns, frozenset(_ledger_names(sql)), runs)
 
 
 def is_simple(sql: str) -> bool:
@@ -123,10 +126,10 @@ def _ledger_names(sql: str) -> Iterator[str]:
         yield (match[1] or match[2]).lower()
 
 
-def _of_statements(statements: Collection[exp.Expr], evaluate: Evaluate) -> dict[str, Bound]:
+def _of_statements(statements: Collection[exp.Expr], evaluate: Evaluate, runs: Mapping[str, UUID]) -> dict[str, Bound]:
     bounds: dict[str, list[Bound]] = {}
     for statement in statements:
-        known = _bounds_of_tables(statement, evaluate)
+        known = _bounds_of_tables(statement, evaluate, runs)
         for node in statement.find_all(exp.Table):
             table = _topic_of(node, statement)
             if table is not None:
@@ -157,7 +160,7 @@ def _topic_of(node: exp.Table, statement: exp.Expr) -> Table | None:
     return None
 
 
-def _bounds_of_tables(statement: exp.Expr, evaluate: Evaluate) -> dict[int, Bound]:
+def _bounds_of_tables(statement: exp.Expr, evaluate: Evaluate, runs: Mapping[str, UUID]) -> dict[int, Bound]:
     """Return the bound of each table of the statement that has one, by the identity of its node."""
     if not isinstance(statement, exp.Query):
         return {}
@@ -168,7 +171,7 @@ def _bounds_of_tables(statement: exp.Expr, evaluate: Evaluate) -> dict[int, Boun
     found: dict[int, Bound] = {}
     for scope in scopes:
         if isinstance(scope.expression, exp.Select) and _is_bounding(scope.expression):
-            found.update(_bounds_in(scope, evaluate))
+            found.update(_bounds_in(scope, evaluate, runs))
     return found
 
 
@@ -183,7 +186,7 @@ def _is_bounding(select: exp.Select) -> bool:
     )
 
 
-def _bounds_in(scope: Scope, evaluate: Evaluate) -> Iterator[tuple[int, Bound]]:
+def _bounds_in(scope: Scope, evaluate: Evaluate, runs: Mapping[str, UUID]) -> Iterator[tuple[int, Bound]]:
     select = scope.expression
     sources = {alias: source for alias, (_, source) in scope.selected_sources.items()}
     topics = {alias: node for alias, node in sources.items() if isinstance(node, exp.Table) and find(node.name)}
@@ -192,7 +195,7 @@ def _bounds_in(scope: Scope, evaluate: Evaluate) -> Iterator[tuple[int, Bound]]:
     for alias, node in topics.items():
         if node.db or not _is_plain(node):
             continue
-        bounding = _Bounding(alias.lower(), may_be_unqualified, evaluate)
+        bounding = _Bounding(alias.lower(), may_be_unqualified, evaluate, runs)
         bound = bounding.of(select.args["where"].this)
         yield id(node), from_below(bound) if is_latest(node.name) else bound
 
@@ -208,6 +211,7 @@ class _Bounding:
     alias: str
     may_be_unqualified: bool
     evaluate: Evaluate
+    runs: Mapping[str, UUID]
 
     def of(self, condition: exp.Expr) -> Bound:
         match condition:
@@ -244,13 +248,22 @@ class _Bounding:
 
     def _compared(self, column: exp.Expr, kind: type[exp.Expr], constant: exp.Expr) -> Bound:
         name = self._column(column)
-        if name is None or not _is_constant(constant):
+        if name == "correlation_id" and kind is exp.EQ:
+            return self._correlated(constant)
+        if name in (None, "correlation_id") or not _is_constant(constant):
             return ANYWHERE
-        if name == "correlation_id":
-            return _correlated(constant) if kind is exp.EQ else ANYWHERE
         if name == "_timestamp":
             return _in_time(kind, self.evaluate(_instant(constant)))
         return _in_numbers(name, kind, self.evaluate(_whole_number(constant)))
+
+    def _correlated(self, constant: exp.Expr) -> Bound:
+        digits = digits_in(constant)
+        if digits is not None:
+            return Correlated(frozenset({self.runs[digits]}))
+        is_text = isinstance(constant, exp.Literal) and constant.is_string
+        if not is_text or _UUID.fullmatch(constant.name) is None:
+            return ANYWHERE
+        return Correlated(frozenset({UUID(constant.name)}))
 
     def _column(self, node: exp.Expr) -> str | None:
         if not isinstance(node, exp.Column) or node.args.get("db") or not isinstance(node.this, exp.Identifier):
@@ -316,10 +329,3 @@ def _in_numbers(name: str, kind: type[exp.Expr], number: int | None) -> Bound:
     if kind in (exp.LT, exp.LTE):
         return InOffsets(high=number - (kind is exp.LT))
     return InOffsets(number, number)
-
-
-def _correlated(constant: exp.Expr) -> Bound:
-    is_text = isinstance(constant, exp.Literal) and constant.is_string
-    if not is_text or _UUID.fullmatch(constant.name) is None:
-        return ANYWHERE
-    return Correlated(frozenset({UUID(constant.name)}))

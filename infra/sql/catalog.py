@@ -1,8 +1,9 @@
 """The tables: one per topic, by its short and its full name, with the record's fields and what Kafka says around it.
 
 A short name is the topic's without its version and with underscores (`order_intents` is `order-intents.v1`); in
-double quotes the topic's own spellings are names too. A compacted topic is also there as `<name>_latest`: the last
-record of each key, tombstones left out.
+double quotes the topic's own spellings are names too. Each is also there as `<name>_latest`: the last record of each
+key, of each account if its records have one, tombstones left out (of a compacted topic what compaction would leave);
+and, if they have one, as `<name>_latest_by_account`: the last record of each account.
 """
 
 # JSON and Avro's own schemas have no types that strict mode could follow.
@@ -10,6 +11,7 @@ record of each key, tombstones left out.
 
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -17,7 +19,7 @@ from typing import Any
 
 from infra.errors import TapeError
 from infra.sql.types import BLOB, column_types
-from topics.describe import LATEST, table_name
+from topics.describe import LATEST, LATEST_BY_ACCOUNT, table_name
 from topics.registry import TOPICS, Policy
 from topics.schema_lock import registered
 
@@ -38,6 +40,9 @@ PSEUDO_COLUMNS: Mapping[str, str] = {
 
 `_headers` keeps the first value of a repeated header; `_error` says why a record cannot be read; `_value` is its bytes.
 """
+
+ACCOUNT = "account_id"
+_SHOW_TABLES = re.compile(r"\s*show\s+(all\s+)?tables\s*;?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,16 @@ class Table:
         return tuple(dict.fromkeys((self.name, self.topic, self.topic.rpartition(".")[0])))
 
     @property
+    def latest(self) -> dict[str, tuple[str, ...]]:
+        """Of which columns there is a last record, by the ending of the name under which it is found."""
+        by_account = (ACCOUNT,) if ACCOUNT in self.columns else ()
+        by_key = ("_key",) if self.is_compacted else ("_key", *by_account)
+        return {LATEST: by_key, **({LATEST_BY_ACCOUNT: by_account} if by_account else {})}
+
+    @property
     def latest_names(self) -> tuple[str, ...]:
-        """Every name of its latest records by key; none unless the topic is compacted."""
-        return tuple(f"{name}{LATEST}" for name in self.names) if self.is_compacted else ()
+        """Every name of its latest records."""
+        return tuple(f"{name}{ending}" for ending in self.latest for name in self.names)
 
 
 @cache
@@ -92,7 +104,7 @@ def find(name: str) -> Table | None:
 
 
 def is_latest(name: str) -> bool:
-    """Say whether a name stands for the latest records by key."""
+    """Say whether a name stands for latest records."""
     table = find(name)
     return table is not None and name.lower() in {each.lower() for each in table.latest_names}
 
@@ -101,8 +113,24 @@ def named(name: str) -> Table:
     """Return the table of a name; raises TapeError with what comes near when there is none."""
     table = find(name)
     if table is None:
+        _check_latest(name)
         near = difflib.get_close_matches(name.lower(), _by_name(), n=3)
         meant = f"did you mean {' or '.join(near)}? " if near else ""
         known = ", ".join(table.name for table in tables())
         raise TapeError(f"no topic is called {name}", next_command=f"{meant}tables are {known}")
     return table
+
+
+def asks_for_tables(sql: str) -> bool:
+    """Say whether a script is SHOW TABLES: DuckDB would show those that were read, of which there are none yet."""
+    return _SHOW_TABLES.fullmatch(sql) is not None
+
+
+def _check_latest(name: str) -> None:
+    """Raise TapeError for the latest by account of a topic whose records have no account."""
+    table = find(name.lower().removesuffix(LATEST_BY_ACCOUNT))
+    if table is not None and name.lower().endswith(LATEST_BY_ACCOUNT):
+        raise TapeError(
+            f"{table.name} has no {ACCOUNT}, so there is no last record of each account",
+            next_command=f"{table.name}{LATEST} has the last record of each key",
+        )

@@ -140,6 +140,8 @@ class Child:
             send(self.answers, {"chunk": True}, b"\n")
         for some in _chunks(texts):
             send(self.answers, {"chunk": True}, some)
+        if header["format"] == "table" and not counted.rows:
+            send(self.answers, {"chunk": True}, header["if_empty"].encode())
         return counted.rows
 
     def _fetched(self) -> Iterator[Row]:

@@ -1,6 +1,7 @@
 """DuckDB in a process of its own, seen from ours: limits, messages, and what to say when it ends before its time."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,11 +29,20 @@ Sink = Callable[[bytes], object]
 
 @dataclass(frozen=True)
 class Shape:
-    """How a result is written: its format, where a table's cells are cut, and whether it has a head."""
+    """How a result is written: its format, where a table's cells are cut, its head or none, what a table says if empty.
+
+    A shape for a person says that it is empty; in a pipe that would be one more row.
+    """
 
     format: str
     cell_max: int | None = None
     has_head: bool = True
+    if_empty: str = ""
+
+    @classmethod
+    def for_people(cls, output: str, cell_max: int | None) -> Self:
+        """Return how a result is written on a terminal."""
+        return cls(output, cell_max, if_empty="(no row)\n")
 
 
 @dataclass(frozen=True)
@@ -128,7 +138,7 @@ class Engine:
     def _asked(self, header: Header, payload: bytes = b"", sink: Sink | None = None) -> Header:
         answer = self._exchange(header, payload, sink)
         if "error" in answer:
-            raise TapeError(str(answer["error"]), next_command=_ADVICE.get(str(answer["kind"]), ""))
+            raise TapeError(str(answer["error"]), next_command=_advice(str(answer["kind"]), str(answer["error"])))
         return answer
 
     def _exchange(self, header: Header, payload: bytes = b"", sink: Sink | None = None) -> Header:
@@ -177,6 +187,20 @@ _ADVICE = {
     "memory": "narrow the question, or give it more with --memory",
     "refused": "ask with SELECT; what changes something has its own commands: tape --help",
 }
+
+
+_NO_UUID = re.compile(r"Could not convert string '([0-9a-f-]{4,35})%?' to UUID", re.IGNORECASE)
+
+
+def _advice(kind: str, error: str) -> str:
+    """Return what to do about an error of DuckDB's, where something is known."""
+    if found := _NO_UUID.search(error):
+        return (
+            f"an id is compared whole; the run that begins so is run('{found[1]}'): correlation_id = run('{found[1]}')"
+        )
+    if "(UUID, STRING_LITERAL)" in error:
+        return "an id is no text; the run that begins with 1a2b is run('1a2b'): correlation_id = run('1a2b')"
+    return _ADVICE.get(kind, "")
 
 
 def _environment(folder: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from infra.sql.analysis import is_simple
 from infra.sql.bounds import ANYWHERE
 from infra.sql.engine import Shape, Sink
 from infra.sql.live import Stretch, batches
-from infra.sql.rows import Rows
+from infra.sql.rows import Rows, Tally
 from infra.sql.session import Session
 
 
@@ -31,6 +31,8 @@ def follow(session: Session, sql: str, output: str, sink: Sink, *, cell_max: int
     has_head = True
     for records in batches(session.wishes.bootstrap_servers, Stretch(part.extent.topic, starts)):
         if records or has_head:
+            rows.tally = Tally()
             session.refill(rows, records)
+            session.reporting.note_of(rows.tally, rows.table)
             session.query(sql, Shape(output, cell_max, has_head), sink)
             has_head = False

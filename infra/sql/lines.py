@@ -5,33 +5,54 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from infra.clock import Clock, system_clock
+from infra.controls import as_json, on_one_line, shown
 from infra.errors import TapeError
 from infra.sql.rows import Rows
+from infra.sql.telling import said, telling, without_zeros
+from topics.examples import pretty
 from topics.wire import Incoming, header_or_none
 
 Line = Callable[[Incoming], str]
 
 _TOKEN = re.compile(r"%\{([^{}]+)\}|%(.)|\\x([0-9a-fA-F]{2})|\\(.)|([^%\\]+)", re.DOTALL)
-_DECIMAL = re.compile(r"-?\d+\.\d+")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", "0": "\0"}
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _TIMESTAMP_MS_MAX = 253_402_300_799_999  # the last millisecond of the year 9999, where Python's calendar ends
 
 
-def for_people(rows: Rows) -> Line:
-    """Return lines of time, place, key, type and fields; what cannot be read says why."""
+def for_people(rows: Rows, width: int | None = None, clock: Clock = system_clock) -> Line:
+    """Return a line each of time, place, key and the fields that say most; what cannot be read says why.
+
+    It ends with an ellipsis where it would be longer than `width`, but never within the key. The day is left out on
+    that day itself (UTC).
+    """
 
     def line(record: Incoming) -> str:
-        fields, error = rows.fields(record)
-        said = f"UNREADABLE {error}" if error else "tombstone" if record.value is None else fields
-        event_type = header_or_none(record.headers, "event_type") or "?"
-        text = f"{_at(record)} {record.place} {_key(record)} {event_type} {said}"
-        return f"{_CONTROLS.sub(' ', text)}\n"
+        at = _at(record).removeprefix(f"{clock():%Y-%m-%d} ")
+        before = on_one_line(f"{at}  {record.partition}/{record.offset}  {_key(record)}")
+        text = f"{before}  {on_one_line(_told(rows, record))}"
+        if width is not None and len(text) > width:
+            text = f"{text[: max(width, len(before) + 3) - 1]}…"
+        return f"{text}\n"
 
     return line
 
 
-def as_json(rows: Rows) -> Line:
+def whole(rows: Rows) -> Line:
+    """Return a line of time, place, key and type, and below it all fields; what cannot be read says why."""
+
+    def line(record: Incoming) -> str:
+        fields, error = rows.fields(record)
+        event_type = header_or_none(record.headers, "event_type") or "?"
+        head = on_one_line(f"{_at(record)}  {record.place}  {_key(record)}  {event_type}")
+        if error is not None or record.value is None:
+            return f"{head}  {on_one_line(_told(rows, record))}\n"
+        return f"{head}\n{as_json(pretty(without_zeros(json.loads(fields))))}\n"
+
+    return line
+
+
+def in_json(rows: Rows) -> Line:
     """Return a JSON object per record, with kcat's names; `error` says why a payload cannot be read."""
 
     def line(record: Incoming) -> str:
@@ -45,28 +66,28 @@ def as_json(rows: Rows) -> Line:
             "key": None if record.key is None else _key(record),
             **({} if error is None else {"error": error}),
         }
-        return f'{json.dumps(around, ensure_ascii=False)[:-1]}, "payload": {fields}}}\n'
+        return as_json(f'{json.dumps(around, ensure_ascii=False)[:-1]}, "payload": {fields}}}') + "\n"
 
     return line
 
 
-def formatted(rows: Rows, pattern: str) -> Line:
+def formatted(rows: Rows, pattern: str, *, is_for_people: bool = False) -> Line:
     """Return lines in kcat's -f language: %s %S %k %K %T %h %t %p %o %%, backslash escapes; raises TapeError.
 
     Beyond kcat, %{order.symbol} is a field of the payload: nothing where it is null, or the payload cannot be read.
+    For people, control characters of a record are spelled out; those of the pattern itself are whoever's typed it.
     """
-    parts = [_part(rows, match) for match in _TOKEN.finditer(pattern)]
+    parts = [_part(rows, match, is_for_people=is_for_people) for match in _TOKEN.finditer(pattern)]
     if sum(len(match[0]) for match in _TOKEN.finditer(pattern)) != len(pattern):
         raise TapeError(f"the format ends in the middle of a code: {pattern}", next_command=_FORMATS)
     return lambda record: "".join(part(record) for part in parts)
 
 
-def _part(rows: Rows, match: "re.Match[str]") -> Line:
+def _part(rows: Rows, match: "re.Match[str]", *, is_for_people: bool) -> Line:
     path, code, hexadecimal, escape, literal = match.groups()
-    if path is not None:
-        return _field(rows, path)
-    if code is not None:
-        return _code(rows, code)
+    if path is not None or code is not None:
+        of = _field(rows, path) if path is not None else _code(rows, code)
+        return (lambda record: shown(of(record))) if is_for_people else of
     if hexadecimal is not None:
         literal = chr(int(hexadecimal, 16))
     elif escape is not None:
@@ -110,16 +131,16 @@ def _field(rows: Rows, path: str) -> Line:
             if not isinstance(value, dict) or name not in value:
                 raise TapeError(f"%{{{path}}}: {rows.table.topic} has no field {name}", next_command=_FORMATS)
             value = value[name]
-        return "" if value is None else _said(value)
+        return "" if value is None else said(value)
 
     return line
 
 
-def _said(value: object) -> str:
-    """Return a value as it stands in the payload, a number without the zeros that its scale adds."""
-    if not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    return value.rstrip("0").rstrip(".") if _DECIMAL.fullmatch(value) else value
+def _told(rows: Rows, record: Incoming) -> str:
+    fields, error = rows.fields(record)
+    if error is not None:
+        return f"UNREADABLE {error}"
+    return "tombstone" if record.value is None else telling(json.loads(fields, parse_int=str), _key(record))
 
 
 def _payload(rows: Rows, record: Incoming) -> str:

@@ -4,6 +4,7 @@ import sys
 from typing import Protocol
 
 from infra.clock import seconds
+from infra.controls import shown
 from infra.sql.catalog import Table
 from infra.sql.rows import Tally
 
@@ -52,13 +53,16 @@ class OnStderr:
 
     def note(self, text: str) -> None:
         """Write a line."""
-        _write(f"{self._cleared()}tape: {text}\n")
+        _write(f"{self._cleared()}tape: {shown(text)}\n")
 
     def note_of(self, tally: Tally, table: Table) -> None:
         """Say what is not as a reader expects: rows without values, rows of an old schema."""
         _write(self._cleared())
         if tally.unreadable:
-            self.note(f"{table.name}: {tally.unreadable} of {tally.records} records cannot be read; ask for _error")
+            self.note(
+                f"{table.name}: {tally.unreadable} of {tally.records} records cannot be read; they are rows, counted as"
+                f" such, with null for every field: where _error is not null"
+            )
         if tally.old:
             self.note(f"{table.name}: {tally.old} of {tally.records} records are of an old schema: _schema_version")
 

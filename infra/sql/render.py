@@ -8,7 +8,6 @@ import csv
 import io
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -17,13 +16,16 @@ from itertools import chain, islice
 from types import NoneType
 from typing import Any
 
+from infra.controls import on_one_line
+
 Row = Sequence[Any]
 Rows = Iterable[Row]
 
 _WIDTH_ROWS = 1000
 _CELL_MAX = 80
 _NUMBERS = (Decimal, int, float)
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a value must not steer the terminal it is shown in
+_TYPE_MAX = 60
+_DESCRIBED = ["column_name", "column_type"]
 
 
 @singledispatch
@@ -105,13 +107,16 @@ def as_markdown(names: Sequence[str], rows: Rows) -> Iterator[str]:
 
 
 def as_table(names: Sequence[str], rows: Rows, cell_max: int | None = _CELL_MAX) -> Iterator[str]:
-    """Aligned columns, numbers to the right; a cell longer than `cell_max` ends in an ellipsis."""
-    source = iter(rows)
+    """Aligned columns, numbers to the right; a cell longer than `cell_max` ends in an ellipsis.
+
+    Of DESCRIBE, types are cut even where nothing else is: a nested one has thousands of characters.
+    """
+    source = iter(_with_short_types(rows) if list(names[:2]) == _DESCRIBED else rows)
     first = list(islice(source, _WIDTH_ROWS))
     numeric = [any(_is_number(row[each]) for row in first) for each in range(len(names))]
     cells = [[_cut(_for_people(value), cell_max) for value in row] for row in first]
     widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
-    yield _aligned(names, widths, numeric)
+    yield _aligned([on_one_line(name) for name in names], widths, numeric)
     yield _aligned(["─" * width for width in widths], widths, numeric)
     later = ([_cut(_for_people(value), cell_max) for value in row] for row in source)
     for row in chain(cells, later):
@@ -176,12 +181,17 @@ def _is_number(value: Any) -> bool:
 
 
 def _cut(text: str, cell_max: int | None) -> str:
-    line = _CONTROLS.sub(" ", text)
+    line = on_one_line(text)
     return line if cell_max is None or len(line) <= cell_max else f"{line[: cell_max - 1]}…"
 
 
+def _with_short_types(rows: Rows) -> Iterator[Row]:
+    for name, kind, *others in rows:
+        yield (name, _cut(str(kind), _TYPE_MAX), *others)
+
+
 def _escaped(text: str) -> str:
-    return _CONTROLS.sub(" ", text).replace("|", "\\|")
+    return on_one_line(text).replace("|", "\\|")
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:

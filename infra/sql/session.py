@@ -12,7 +12,7 @@ from typing import Self
 from infra.errors import TapeError
 from infra.sql.analysis import Question, Reading, analysed
 from infra.sql.bounds import ANYWHERE
-from infra.sql.catalog import PSEUDO_COLUMNS, Table
+from infra.sql.catalog import PSEUDO_COLUMNS, Table, asks_for_tables
 from infra.sql.engine import MEMORY_BYTES, TIMEOUT_S, Engine, Shape, Sink
 from infra.sql.index import CorrelationIndex
 from infra.sql.ledger import Ledger
@@ -22,7 +22,8 @@ from infra.sql.progress import Reporting, Silent
 from infra.sql.reader import RegionReader
 from infra.sql.regions import Region
 from infra.sql.rows import Rows, Tally
-from infra.sql.statements import definition, emptying
+from infra.sql.runs import Runs, macro
+from infra.sql.statements import definition, emptying, table_listing
 from topics.wire import Incoming
 
 RECORDS_MAX = 1_000_000
@@ -91,7 +92,9 @@ class Session:
     def __post_init__(self) -> None:
         wishes = self.wishes
         self._engine = self._started()
-        self._positions = Positions(wishes.bootstrap_servers, CorrelationIndex(wishes.database_url))
+        index = CorrelationIndex(wishes.database_url)
+        self._positions = Positions(wishes.bootstrap_servers, index)
+        self._runs = Runs(self._positions, index)
         self._ledger = Ledger(wishes.database_url, wishes.records_max)
         self._reader: RegionReader | None = None
 
@@ -116,15 +119,24 @@ class Session:
         self._engine.close(is_hurried=True)
         self._engine = self._started()
 
+    def question(self, sql: str) -> Question:
+        """Return what a question asks for, DuckDB knowing the runs it names; raises TapeError as `plan` does."""
+        question = analysed(sql, self._engine.evaluate, self._runs.begun)
+        if question.runs:
+            self._engine.define([macro(question.runs)])
+        return question
+
     def plan(self, sql: str) -> Plan:
-        """Return what a question would read; raises TapeError on a table that does not exist."""
-        question = analysed(sql, self._engine.evaluate)
+        """Return what a question would read; raises TapeError on a table or a run that does not exist."""
+        question = self.question(sql)
         self._positions.notes.clear()
         parts = tuple(self._part(reading) for reading in question.readings)
         return Plan(question, parts, tuple(self._positions.notes))
 
     def run(self, sql: str, shape: Shape, sink: Sink) -> int:
         """Answer a question into `sink` and return the number of rows; raises TapeError when it cannot be answered."""
+        if asks_for_tables(sql):
+            sql = table_listing()
         plan = self.plan(sql)
         self.read(plan)
         return self._engine.query(sql, shape, sink)

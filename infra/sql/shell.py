@@ -10,6 +10,7 @@ from infra.sql.catalog import PSEUDO_COLUMNS, find, named, tables
 from infra.sql.engine import Shape, Sink
 from infra.sql.render import FILES, TEXTS
 from infra.sql.session import Session
+from topics.describe import LATEST, LATEST_BY_ACCOUNT
 
 if TYPE_CHECKING:
     from prompt_toolkit.completion import Completer
@@ -21,12 +22,22 @@ SELECT ... ;        ask; it may go over several lines
 .mode [FORMAT]      how results are shown: table, json, jsonl, csv, md
 .reads SELECT ...   what a question would read, without asking it
 .help  .quit
+
+signals_latest               the last record of each key, of each account; so for every table
+plans_latest_by_account      the last record of each account
+correlation_id = run('1a2b') the run whose id begins with these digits; only its records are read
+_error is not null           records that cannot be read: they are rows, their fields null
 """
 _KEYWORDS = (
     *("SELECT", "FROM", "WHERE", "GROUP", "BY", "ORDER", "LIMIT", "JOIN", "LEFT", "ON", "USING", "WITH"),
     *("AS", "AND", "OR", "NOT", "NULL", "IS", "IN", "BETWEEN", "LIKE", "INTERVAL"),
     *("COUNT", "SUM", "MIN", "MAX", "AVG", "DISTINCT", "UNNEST", "QUALIFY"),
     *("HAVING", "CASE", "WHEN", "THEN", "ELSE", "END", "EXPLAIN", "DESCRIBE", "SUMMARIZE"),
+)
+_OF_EACH = (
+    "\n",
+    f"<table>{LATEST}: the last record of each key, of each account where records have one\n",
+    f"<table>{LATEST_BY_ACCOUNT}: the last record of each account\n",
 )
 _COMMANDS = (".tables", ".schema", ".mode", ".reads", ".help", ".quit")
 _PROMPT, _MORE = "tape> ", "  ... "
@@ -60,7 +71,7 @@ class Shell:
             self._pending.append(text)
         if stripped.endswith(";"):
             sql, self._pending = "\n".join(self._pending), []
-            self._guarded(lambda: self.session.run(sql, Shape(self.mode, self.cell_max), self.sink))
+            self._guarded(lambda: self.session.run(sql, Shape.for_people(self.mode, self.cell_max), self.sink))
         return True
 
     def forget(self) -> None:
@@ -89,6 +100,8 @@ class Shell:
             self.mode = mode
         elif mode in FILES:
             self.write(f"{mode} is a file: tape sql -o {mode} --to FILE\n")
+        elif mode:
+            self.write(f"expected a mode of {', '.join(TEXTS)}, was {mode}\n")
         self.write(f"mode is {self.mode}\n")
 
     def _guarded(self, deed: Callable[[], object]) -> None:
@@ -101,10 +114,10 @@ class Shell:
 
 
 def listing() -> str:
-    """Return every table with what its records say, a line each."""
-    names = {name: table.says for table in tables() for name in (table.name, *table.latest_names[:1])}
-    width = max(map(len, names))
-    return "".join(f"{name.ljust(width)}  {says}\n" for name, says in names.items())
+    """Return every table with what its records say, a line each, and which others there are of each."""
+    width = max(len(table.name) for table in tables())
+    lines = [f"{table.name.ljust(width)}  {table.says}\n" for table in tables()]
+    return "".join((*lines, *_OF_EACH))
 
 
 def schema(name: str) -> str:
@@ -123,7 +136,7 @@ def completions(before: str) -> Iterable[str]:
         return _COMMANDS
     words = {word.strip('",;()').lower() for word in before.split()}
     columns = {column for table in map(find, words) if table is not None for column in table.columns}
-    names = [name for table in tables() for name in (table.name, *table.latest_names[:1])]
+    names = [f"{table.name}{ending}" for table in tables() for ending in ("", *table.latest)]
     return (*sorted(columns), *names, *PSEUDO_COLUMNS, *_KEYWORDS)
 
 

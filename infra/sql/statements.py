@@ -7,7 +7,7 @@ names, so `select *` stays readable.
 import json
 from collections.abc import Collection, Iterator, Mapping
 
-from infra.sql.catalog import PSEUDO_COLUMNS, Table
+from infra.sql.catalog import PSEUDO_COLUMNS, Table, tables
 from infra.sql.types import BLOB, quoted, text
 from topics.codec import current_id
 from topics.schema_lock import registered
@@ -34,7 +34,11 @@ def definition(table: Table, wanted: Collection[str]) -> list[str]:
         f"CREATE SCHEMA IF NOT EXISTS {RECORDS}",
         f"CREATE OR REPLACE TABLE {_records(table)} ({declared})",
         *(f"CREATE OR REPLACE VIEW {quoted(name)} AS {plain}" for name in table.names),
-        *(f"CREATE OR REPLACE VIEW {quoted(name)} AS {_latest(table, shown)}" for name in table.latest_names),
+        *(
+            f"CREATE OR REPLACE VIEW {quoted(f'{name}{ending}')} AS {_latest(table, shown, of)}"
+            for ending, of in table.latest.items()
+            for name in table.names
+        ),
     ]
 
 
@@ -67,6 +71,12 @@ def column_insertion(table: Table, wanted: Collection[str], columns: Mapping[str
 
 def _version(topic: str) -> int:
     return next(each.version for each in registered() if each.id == current_id(topic))
+
+
+def table_listing() -> str:
+    """Return the query of every table with what its records say."""
+    rows = ", ".join(f"({text(each.name)}, {text(each.says)})" for each in tables())
+    return f"SELECT * FROM (VALUES {rows}) AS listed(name, says)"  # noqa: S608 - our own names, quoted
 
 
 def emptying(table: Table) -> str:
@@ -105,7 +115,11 @@ def _structure(table: Table, wanted: Collection[str]) -> dict[str, str]:
     return dict([*around, ("fields", fields)])
 
 
-def _latest(table: Table, shown: str) -> str:
-    """The last record of each key of a partition, as compaction would leave it, without those that were deleted."""
-    number = 'row_number() OVER (PARTITION BY "_partition", "_key" ORDER BY "_offset" DESC)'
-    return f'SELECT {shown} FROM {_records(table)} QUALIFY {number} = 1 AND NOT "_tombstone"'  # noqa: S608 - our own names, quoted
+def _latest(table: Table, shown: str, of: Collection[str]) -> str:
+    """The last record of each value of some columns in a partition, without what was deleted there.
+
+    A record that cannot be read has no account: by account it is none's, by key it stands beside those that can.
+    """
+    number = f'row_number() OVER (PARTITION BY "_partition", {", ".join(map(quoted, of))} ORDER BY "_offset" DESC)'
+    has_all = "".join(f" AND {quoted(each)} IS NOT NULL" for each in of if "_key" not in of)
+    return f'SELECT {shown} FROM {_records(table)} QUALIFY {number} = 1 AND NOT "_tombstone"{has_all}'  # noqa: S608 - our own names, quoted

@@ -1,16 +1,16 @@
 """The tail of a topic: where it begins and ends, and which of its records are shown."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from infra.errors import TapeError
-from infra.sql.analysis import analysed
 from infra.sql.engine import Shape
 from infra.sql.live import Stretch, batches
 from infra.sql.positions import Extent, Positions
-from infra.sql.regions import Range
-from infra.sql.rows import Rows
+from infra.sql.reader import RegionReader
+from infra.sql.regions import Range, Region
+from infra.sql.rows import Rows, Tally
 from infra.sql.session import Session
 from infra.sql.times import instant_ms
 from infra.sql.types import quoted
@@ -69,6 +69,8 @@ class Span:
             )
         by_time = None if self.since_ms is None else positions.from_time(extent, self.since_ms)
         starts = {number: self._start(number, ends, by_time) for number, ends in chosen.items()}
+        if by_time is None and self.offset is not None and self.offset.startswith("-"):
+            starts = last_records(positions.bootstrap_servers, extent.topic, chosen, -int(self.offset))
         ends = {number: end for number, (_, end) in chosen.items()} if self.is_bounded else None
         return Stretch(extent.topic, starts, ends)
 
@@ -86,8 +88,6 @@ class Span:
                 return low
             case "end":
                 return high
-            case str(text) if text.startswith("-"):
-                return max(low, high + int(text))
             case str(text):
                 return max(low, int(text))
 
@@ -95,6 +95,32 @@ class Span:
         """Say whether a record lies in its times; a topic's records need not lie in the order of their times."""
         at = record.timestamp_ms
         return (self.since_ms is None or at >= self.since_ms) and (self.until_ms is None or at < self.until_ms)
+
+
+def last_records(bootstrap_servers: str, topic: str, partitions: Mapping[int, Range], count: int) -> dict[int, int]:
+    """Return where the last `count` records of each partition begin: offsets also count what is no record of anybody's.
+
+    Transactions end in a marker each, and what was aborted keeps its offsets.
+    """
+    reader = RegionReader(bootstrap_servers)
+    try:
+        return {number: _last(reader, topic, number, ends, count) for number, ends in partitions.items()}
+    finally:
+        reader.close()
+
+
+def _last(reader: RegionReader, topic: str, number: int, ends: Range, count: int) -> int:
+    low, high = ends
+    reach = 2 * count
+    while count:
+        start = max(low, high - reach)
+        found = [record.offset for record in reader.read(topic, Region.of({number: [(start, high)]}))]
+        if len(found) >= count:
+            return found[-count]
+        if start == low:
+            return low
+        reach *= 4
+    return high
 
 
 @dataclass(frozen=True)
@@ -109,7 +135,7 @@ class Filter:
     def of(cls, session: Session, rows: Rows, condition: str) -> "Filter":
         """Return the filter; raises TapeError, before any record, when the condition is none."""
         sql = f"SELECT _partition, _offset FROM {quoted(rows.table.topic)} WHERE (\n{condition}\n)"  # noqa: S608 - DuckDB's locked process judges it
-        question = analysed(sql, lambda _: None)
+        question = session.question(sql)
         if [reading.table for reading in question.readings] != [rows.table]:
             raise TapeError(f"a condition sees one topic, {rows.table.name}", next_command="tape sql joins topics")
         found = cls(session, replace(rows, wanted=question.pseudo_columns), sql)
@@ -120,7 +146,13 @@ class Filter:
     def through(self, records: Sequence[Incoming]) -> list[Incoming]:
         """Return the records for which the condition is true, in their order."""
         chunks: list[bytes] = []
+        self.rows.tally = Tally()
         self.session.refill(self.rows, records)
+        if self.rows.tally.unreadable and "_error" not in self.rows.wanted:  # whoever names it judges them
+            self.session.reporting.note(
+                f"{self.rows.table.name}: {self.rows.tally.unreadable} records cannot be read, so what the condition"
+                " says of their fields is not known: or _error is not null"
+            )
         self.session.query(self.sql, Shape("jsonl"), chunks.append, is_single=True)
         passed = {(row["_partition"], row["_offset"]) for row in map(json.loads, b"".join(chunks).splitlines())}
         return [record for record in records if (record.partition, record.offset) in passed]

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from arro3.io import read_ipc_stream
 
+from infra.cli.sql import _steady
 from infra.embedded.folders import CHECKOUT
 from infra.postgres.connection import connect
 from schemas.order import Fill
@@ -113,6 +114,10 @@ def test_no_row_is_an_exit_code_when_asked_for(bus: Bus) -> None:
         (["--every", "soon", "select 1 as a"], 1, "duration"),
         (["--memory", "much", "select 1"], 2, "4GB"),
         (["-f", "nowhere.sql"], 1, "nowhere.sql"),
+        (["select * from fills where correlation_id = '1a2b'"], 1, "correlation_id = run('1a2b')"),
+        (["select * from fills where correlation_id like '1a2b%'"], 1, "correlation_id = run('1a2b')"),
+        (["select * from fills where correlation_id = run('0000')"], 1, "no run has an id that begins with 0000"),
+        (["select * from fills where correlation_id = run('1')"], 1, "expected 4 or more"),
         (["--timeout", "1ms", "select count(*) from range(100000000) a, range(1000) b"], 1, "--timeout"),
     ],
 )
@@ -129,8 +134,27 @@ def test_what_cannot_be_read_is_noted_beside_the_answer(bus: Bus) -> None:
     bus.flush()
     done = run(bus, "select _error is null as fine from signals")
     assert done.stdout == b'{"fine": false}\n'
-    assert "signals: 1 of 1 records cannot be read; ask for _error" in done.stderr
+    assert "signals: 1 of 1 records cannot be read; they are rows" in done.stderr
+    latest = run(bus, "select count(*) n from signals_latest")
+    assert (latest.stdout, "where _error is not null" in latest.stderr) == (b'{"n": 1}\n', True)
     assert run(bus, "-q", "select _error from signals").stderr == ""
+
+
+def test_types_are_cut_where_tables_are_described_and_nowhere_else(bus: Bus) -> None:
+    table = answered(bus, "-o", "table", "describe select * from plans").splitlines()
+    assert max(map(len, table)) < 120
+    rows = [json.loads(line) for line in answered(bus, "describe plans").splitlines()]
+    assert max(len(row["column_type"]) for row in rows) > 500
+
+
+def test_an_empty_answer_in_a_pipe_is_a_head_and_no_row(bus: Bus) -> None:
+    assert answered(bus, "-o", "table", "select 1 as a where false") == "a\n─\n"
+
+
+def test_a_terminal_is_not_steered_by_a_value() -> None:
+    assert _steady("a,\x1b[31m\n\x9b".encode(), "csv").decode() == "a,\\x1b[31m\n\\x9b"
+    assert json.loads(_steady('{"a": "\x9b\u202e"}\n'.encode(), "jsonl")) == {"a": "\x9b\u202e"}
+    assert b"\xc2\x9b" not in _steady('{"a": "\x9b"}\n'.encode(), "jsonl")
 
 
 def test_what_was_read_can_be_kept_in_a_duckdb_file(bus: Bus, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from infra.embedded.folders import CHECKOUT
 from schemas.order import OrderIntent
 from schemas.portfolio import Portfolio
+from schemas.run import DeadlinePassed
 from tests.infra.postgres.stories import example
 from tests.infra.sql.bus import PARTITIONS, Bus, Done, interruptible, tape
 
@@ -91,11 +92,29 @@ def test_it_begins_and_ends_where_it_is_told(bus: Bus, arguments: list[str], exp
     assert shown(bus, TOPIC, "-e", "-f", r"%o\n", *arguments) == expected
 
 
+def test_the_last_are_records_whatever_else_has_taken_offsets(bus: Bus) -> None:
+    for number in range(5):
+        bus.say(example(DeadlinePassed), partition=0, key=b"%d" % number)
+        bus.aborted(DeadlinePassed.topic, 0, number)
+    bus.flush()
+    assert shown(bus, "deadlines", "-e", "-o", "-2", "-p", "0", "-f", r"%k\n") == ["3", "4"]
+    assert shown(bus, "deadlines", "-e", "-o", "-9", "-p", "0", "-c", "1", "-f", r"%k\n") == ["0"]
+
+
+def test_for_a_person_all_fields_are_laid_out(bus: Bus) -> None:
+    lines = shown(bus, TOPIC, "-e", "-v", "-p", "1", "-c", "1")
+    assert (len(lines) > 5, '  "account_id": "a1",' in lines) == (True, True)
+
+
 def test_an_sql_condition_chooses_the_records(bus: Bus) -> None:
     lines = shown(bus, TOPIC, "-e", "--where", "account_id in ('a3', 'a4') or _error is not null", "-f", r"%k\n")
     assert sorted(lines) == ["key 3", "key 4", "poison"]
-    headers = shown(bus, TOPIC, "-e", "--where", "_headers['account_id'] = 'a5'", "-f", r"%k\n")
-    assert headers == ["key 5"]
+    headers = run(bus, TOPIC, "-e", "--where", "_headers['account_id'] = 'a5'", "-f", r"%k\n")
+    assert headers.stdout == b"key 5\n"
+    assert (
+        "portfolios: 1 records cannot be read, so what the condition says of their fields is not known"
+        in headers.stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,6 +130,7 @@ def test_an_sql_condition_chooses_the_records(bus: Bus) -> None:
         ([TOPIC, "-e", "-f", "%{content.symbol}"], 1, "portfolios.v1 has no field symbol"),
         ([TOPIC, "-p", "7"], 1, "partitions 0, 1, 2"),
         ([TOPIC, "-J", "-f", "%s"], 2, "-J"),
+        ([TOPIC, "-J", "-v"], 2, "-v"),
     ],
 )
 def test_what_cannot_be_shown_says_why(bus: Bus, arguments: list[str], code: int, said: str) -> None:

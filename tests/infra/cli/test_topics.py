@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 import yaml
@@ -44,7 +45,7 @@ def test_the_list_says_who_owns_a_topic_how_it_is_keyed_and_partitioned_and_who_
     [head, *rows] = tape("list").splitlines()
     [plans] = [row for row in rows if row.startswith("plans.v1")]
 
-    assert head.split() == ["topic", "key", "partitioned_by", "policy", "producer", "consumers"]
+    assert head.split() == ["topic", "key", "partitioned", "by", "policy", "producer", "consumers"]
     assert plans.split() == ["plans.v1", "plan_id", "account_id", "compact", "planner", "executor,projector"]
     assert [row.split()[0] for row in rows] == [topic.name for topic in TOPICS]
     assert [row["topic"] for row in json.loads(tape("list", "--json"))] == [topic.name for topic in TOPICS]
@@ -148,7 +149,7 @@ def test_an_example_question_is_answered_by_the_topics_example(engine: Engine, t
 
     count = engine.query(query.sql, Shape("json"), answer.extend, is_single=True)
 
-    [reading] = analysed(query.sql, lambda _: None).readings
+    [reading] = analysed(query.sql, lambda _: None, UUID).readings
     assert reading.table.topic == topic.name
     assert count == rows_expected(topic, query)
 

@@ -409,7 +409,7 @@ def _runs_of_nobody(*arguments: str) -> list[dict[str, Any]]:
 def test_a_symbol_without_a_letter_is_wrong_usage(tell: Any) -> None:
     tell(afternoon.whole())
     for arguments in (("",), (" ",), ("IBM", "--run", "")):
-        _run(*arguments, code=2)
+        _run(*arguments, code=64)
 
 
 def test_a_strategy_that_is_not_in_the_run_is_said_so(tell: Any) -> None:

@@ -127,7 +127,7 @@ def tape(bus: Bus, *arguments: str | Path, stdin: str = "") -> Done:
     """Run a command in this process, which has imported what it needs; a TapeError ends it as `tape` does."""
     found = CliRunner().invoke(app, [*map(str, arguments)], input=stdin, env=bus.environment())
     if isinstance(found.exception, TapeError):
-        return Done(1, found.stdout_bytes, f"{found.stderr}tape: {found.exception}")
+        return Done(found.exception.exit_code, found.stdout_bytes, f"{found.stderr}tape: {found.exception}")
     if found.exception is not None and not isinstance(found.exception, SystemExit):
         raise found.exception
     return Done(found.exit_code, found.stdout_bytes, found.stderr)

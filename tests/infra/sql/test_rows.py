@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from infra.errors import TapeError
 from infra.sql import rows as rows_module
 from infra.sql.catalog import PSEUDO_COLUMNS, Table, find, is_latest, named, tables
 from infra.sql.engine import Engine, Shape
@@ -157,7 +158,11 @@ def test_a_table_goes_by_any_of_its_names_in_any_case() -> None:
         named("order_intents")
     }
     assert is_latest("plans_latest")
-    assert find("fills_latest") is None
+    assert is_latest("fills_latest")
+    assert is_latest("fills_latest_by_account")
+    assert find("bars_latest_by_account") is None
+    with pytest.raises(TapeError, match="bars has no account_id"):
+        named("bars_latest_by_account")
 
 
 def test_no_field_of_a_record_is_hidden_by_a_pseudo_column() -> None:

@@ -9,6 +9,7 @@ import pytest
 from infra.errors import TapeError
 from infra.sql.engine import Shape
 from infra.sql.session import Session, Wishes
+from schemas.execution import Execution
 from schemas.order import Fill
 from schemas.plan import Plan
 from schemas.signal import Signal
@@ -129,6 +130,31 @@ def test_the_latest_record_of_each_key_without_those_that_were_deleted(bus: Bus)
     [low] = [row["_offset"] for row in rows if row["_key"] == "k2"]
     assert asked(bus, f"select _key from plans_latest where _offset >= {low}") == [{"_key": "k2"}]
     assert asked(bus, f"select count(*) n from plans_latest where _offset < {low - 2}") == [{"n": 0}]
+
+
+def test_the_latest_of_what_is_kept_is_by_key_and_account(bus: Bus) -> None:
+    said = [("A1", "core", "old"), ("A2", "core", "theirs"), ("A1", "dip", "only"), ("A1", "core", "new")]
+    for account, strategy, detail in said:
+        step = example(Execution).model_copy(update={"account_id": account, "detail": detail})
+        bus.say(step, partition=0, key=strategy.encode())
+    bus.flush()
+    latest = asked(bus, "select account_id a, _key k, detail d from executions_latest where detail <> '' order by all")
+    assert [tuple(row.values()) for row in latest] == [
+        ("A1", "core", "new"),
+        ("A1", "dip", "only"),
+        ("A2", "core", "theirs"),
+    ]
+
+
+def test_the_latest_of_each_account_is_one_short_question(bus: Bus) -> None:
+    for account, detail in (("P1", "first"), ("P2", "other"), ("P1", "last")):
+        bus.say(
+            example(Plan).model_copy(update={"account_id": account, "detail": detail}), partition=1, key=detail.encode()
+        )
+    bus.raw(Plan.topic, 1, b"poison", b"no frame")
+    bus.flush()
+    rows = asked(bus, "select account_id, detail from plans_latest_by_account where _partition = 1 order by 1")
+    assert [tuple(row.values()) for row in rows] == [("P1", "last"), ("P2", "other")]
 
 
 def test_a_question_of_several_topics_and_statements(trades: Bus) -> None:

@@ -10,6 +10,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
+from infra.sql.catalog import tables
 from infra.sql.session import Session, Wishes
 from infra.sql.shell import Shell, completer, completions, run
 from schemas.run import DeadlinePassed
@@ -62,7 +63,7 @@ def test_a_process_that_ended_is_followed_by_another(person: Person) -> None:
 
 
 def test_commands_begin_with_a_dot(person: Person) -> None:
-    assert "plans_latest" in person.types(".tables")
+    assert "_latest_by_account" in person.types(".tables")
     schema = person.types(".schema deadlines")
     assert "  correlation_id UUID\n" in schema
     assert "  _headers MAP(VARCHAR, VARCHAR)\n" in schema
@@ -79,6 +80,25 @@ def test_the_mode_is_how_results_are_shown(person: Person) -> None:
     assert person.types(".mode csv") == "mode is csv\n"
     assert person.types("select 1 as a;") == "a\n1\n"
     assert "--to" in person.types(".mode parquet")
+    assert person.types(".mode nosuch") == "expected a mode of table, json, jsonl, csv, md, was nosuch\nmode is csv\n"
+    assert person.types(".mode") == "mode is csv\n"
+
+
+def test_what_is_easily_missed_is_said_by_help(person: Person) -> None:
+    said = person.types(".help")
+    assert "run('1a2b')" in said
+    assert "signals_latest" in said
+    assert "_error is not null" in said
+
+
+def test_an_answer_without_rows_says_so(person: Person) -> None:
+    assert person.types("select account_id from deadlines where false;").splitlines()[-1] == "(no row)"
+
+
+def test_tables_are_shown_by_their_sql_name_too(person: Person) -> None:
+    lines = person.types("show tables;").splitlines()
+    assert lines[0].split() == ["name", "says"]
+    assert [line.split()[0] for line in lines[2:]] == [table.name for table in tables()]
 
 
 def test_quit_ends_it(person: Person) -> None:
@@ -86,12 +106,16 @@ def test_quit_ends_it(person: Person) -> None:
 
 
 def test_completion_offers_tables_and_the_columns_of_those_that_are_named() -> None:
-    assert {"fills", "plans_latest", "SELECT", "_offset"} <= set(completions("select "))
+    assert {"fills", "plans_latest", "signals_latest_by_account", "SELECT", "_offset"} <= set(completions("select "))
     assert "last_px" in set(completions("select * from fills where "))
     assert "last_px" not in set(completions("select * from signals where "))
     assert ".schema" in set(completions(".sc"))
     found = completer().get_completions(Document("select * from deadl"), CompleteEvent())
-    assert [(each.text, each.start_position) for each in found] == [("deadlines", -5)]
+    assert [(each.text, each.start_position) for each in found] == [
+        ("deadlines", -5),
+        ("deadlines_latest", -5),
+        ("deadlines_latest_by_account", -5),
+    ]
 
 
 def test_what_is_typed_in_a_terminal_is_answered_and_kept(session: Session, tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from infra.limits_file import USUAL
 from schemas.account import SnapshotContent
-from schemas.gate import GateLimits, SessionRule
+from schemas.gate import GateLimits
 from schemas.identity import run_id
 from schemas.order import OrderContribution, Side
 from schemas.portfolio import PortfolioContent
@@ -80,26 +81,7 @@ def execution(**changed: Any) -> ExecutionRules:
 
 def gate_limits(**changed: Any) -> GateLimits:
     """Return limits at the gate that bind as little as they can."""
-    usual: dict[str, Any] = {
-        "order_qty_max": Decimal(1_000_000),
-        "order_notional_max": None,
-        "price_collar": None,
-        "quote_age_max_s": 60,
-        "position_value_max": None,
-        "gross_value_max": None,
-        "strategies": (),
-        "orders_per_second_max": None,
-        "orders_per_minute_max": None,
-        "orders_per_day_max": None,
-        "open_orders_max": None,
-        "duplicate_window_s": None,
-        "symbols_allowed": None,
-        "symbols_denied": (),
-        "session": SessionRule.REGULAR,
-        "daily_loss_max": None,
-        "unknown_age_max_s": 300,
-    }
-    return GateLimits(**{**usual, **changed})
+    return GateLimits(**{**USUAL, "order_qty_max": Decimal(1_000_000), **changed})
 
 
 def contribution(strategy_id: str, side: Side, quantity: Decimal | str, **changed: Any) -> OrderContribution:

@@ -1,6 +1,6 @@
 """One Alpaca account behind the broker agent's port. alpaca-py does the talking; nothing here decides."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import quote
 
@@ -9,10 +9,12 @@ from alpaca.trading.client import TradingClient
 
 from agents.broker.ports import NewOrder, OrderStatusFilter, Reply, Subscription
 from infra.alpaca.budget import RequestBudget
-from infra.alpaca.rest import Params, RestCalls, decimal_text, instant_text
+from infra.alpaca.rest import Params, RestCalls, instant_text
 from infra.alpaca.session import RecordingSession
 from infra.alpaca.settings import AlpacaSettings
 from infra.alpaca.stream import RawTradingStream, StreamThread
+from schemas.account import TRANSFERS
+from schemas.quantities import plain
 
 #: The largest pages Alpaca gives (OpenAPI trading spec 2.0.1).
 ORDERS_PAGE = 500
@@ -60,17 +62,17 @@ class AlpacaBrokerage:
         return text
 
     def submit(self, order: NewOrder) -> Reply:
-        """POST the order once, all numbers as strings."""
+        """POST the order once, all numbers as strings, without zeros that Alpaca would count as decimals."""
         body: dict[str, object] = {
             "symbol": order.symbol,
-            "qty": decimal_text(order.order_qty),
+            "qty": plain(order.order_qty),
             "side": order.side.lower(),
             "type": order.ord_type.lower(),
             "time_in_force": order.time_in_force.lower(),
             "client_order_id": order.client_order_id,
         }
         if order.limit_price is not None:
-            body["limit_price"] = decimal_text(order.limit_price)
+            body["limit_price"] = plain(order.limit_price)
         if order.extended_hours:
             body["extended_hours"] = True
         return self._trading.post("/orders", body, self._settings.total_timeout)
@@ -110,8 +112,12 @@ class AlpacaBrokerage:
         """GET all activities, 100 a page."""
         return self._activities("/account/activities", after)
 
-    def _activities(self, path: str, after: datetime | None) -> Reply:
-        params = {"page_size": str(ACTIVITIES_PAGE), "direction": "asc"}
+    def transfers(self, after: datetime | None) -> Reply:
+        """GET the activities of transfers of cash, 100 a page."""
+        return self._activities("/account/activities", after, {"activity_types": ",".join(TRANSFERS)})
+
+    def _activities(self, path: str, after: datetime | None, more: Mapping[str, str] | None = None) -> Reply:
+        params = {"page_size": str(ACTIVITIES_PAGE), "direction": "asc", **(more or {})}
         if after is not None:
             params["after"] = instant_text(after)
         return self._listing(path, params, lambda activity_id: {**params, "page_token": activity_id}, ACTIVITIES_PAGE)

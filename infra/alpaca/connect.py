@@ -1,7 +1,6 @@
 """From a process's settings to its broker account, safeguards and locks included."""
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +9,7 @@ from pydantic import ValidationError
 
 from infra.alpaca.brokerage import AlpacaBrokerage
 from infra.alpaca.safeguards import check_account, check_environment, host_of, identified, is_alpaca, lock_name_of
-from infra.alpaca.settings import AlpacaSettings
+from infra.alpaca.settings import AlpacaSettings, is_loopback
 from infra.errors import TapeError
 from infra.locks import DatabaseLock, FileLock
 from infra.settings import Settings
@@ -108,16 +107,8 @@ def locks_folder(settings: Settings) -> Path:
     """
     if settings.locks is not None:
         return settings.locks
-    if _is_this_machine(host_of(settings)):
+    if is_loopback(urlsplit(f"//{host_of(settings)}").hostname):
         return settings.home / "locks"
     from platformdirs import user_state_path
 
     return user_state_path("tradetape") / "locks"
-
-
-def _is_this_machine(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
-    try:
-        return name == "localhost" or ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -15,7 +15,7 @@ from infra import halt_file
 from infra.alpaca.brokerage import AlpacaBrokerage
 from infra.alpaca.budget import RequestBudget
 from infra.alpaca.connect import SIMULATOR_PER_MINUTE, alpaca_settings
-from infra.alpaca.safeguards import KEY_PREFIX, account_of, check_account, check_environment, host_of, problem_of
+from infra.alpaca.safeguards import KEY_PREFIX, account_of, check_account, check_environment, host_of
 from infra.clock import seconds
 from infra.errors import TapeError
 from infra.settings import Settings
@@ -130,7 +130,7 @@ class _Hand:
     def account(self, settings: Settings, is_strict: bool = False) -> Step:
         reply = self._tried(self.brokerage.account, lambda said: said.http_status == 200)
         if reply.http_status != 200 and not is_strict:
-            return Step("account", False, problem_of(reply))
+            return Step("account", False, reply.problem)
         try:
             account = account_of(reply)
             check_account(settings, account)
@@ -154,7 +154,7 @@ class _Hand:
 
 
 def _told(reply: Reply, is_done: bool, meaning: str) -> str:
-    return meaning if is_done else problem_of(reply)
+    return meaning if is_done else reply.problem
 
 
 def _parsed(reply: Reply) -> object:

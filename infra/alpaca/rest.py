@@ -5,7 +5,6 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from alpaca.common.exceptions import APIError
 from alpaca.common.rest import RESTClient
@@ -17,12 +16,6 @@ from infra.alpaca.session import RecordingSession
 from infra.clock import seconds
 
 Params = Mapping[str, str]
-
-
-def decimal_text(value: Decimal) -> str:
-    """Write a number exactly, without exponent and without trailing zeros, which Alpaca would count as decimals."""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def instant_text(at: datetime) -> str:

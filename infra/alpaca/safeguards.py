@@ -147,7 +147,7 @@ def identified(brokerage: Brokerage, pause: Callable[[float], object] | None = N
         reply = brokerage.account()
         if reply.http_status == 200:
             return account_of(reply)
-        problem = problem_of(reply)
+        problem = reply.problem
         if reply.http_status in (UNAUTHORIZED, FORBIDDEN):
             raise _refused(
                 f"the broker refuses the keys: {problem}",
@@ -168,9 +168,7 @@ def account_of(reply: Reply) -> Account:
     fields = said if isinstance(said, dict) else {}
     account = Account(str(fields.get("account_number") or ""), str(fields.get("id") or ""))
     if not account.names:
-        raise _refused(
-            f"the broker names no account: {problem_of(reply)}", "GET /v2/account", "check TAPE_BROKERAGE_URL"
-        )
+        raise _refused(f"the broker names no account: {reply.problem}", "GET /v2/account", "check TAPE_BROKERAGE_URL")
     return account
 
 
@@ -203,11 +201,6 @@ def _check_name(settings: Settings, account: Account) -> None:
                 f"set TAPE_ACCOUNT_IDS={account.names[0]}; or, if the log has always called it {named},"
                 f" TAPE_BROKERAGE_ACCOUNT={account.names[0]}",
             )
-
-
-def problem_of(reply: Reply) -> str:
-    """Return what a reply says instead of what was asked."""
-    return reply.error or f"HTTP {reply.http_status} {reply.body[:200]}"
 
 
 def _name(host: str) -> str:

@@ -67,10 +67,11 @@ class AlpacaSettings(BaseModel):
         parts = urlsplit(url)
         if parts.scheme in ENCRYPTED:
             return bool(parts.hostname)
-        return parts.scheme in PLAIN and bool(parts.hostname) and (self.allow_plaintext or _is_loopback(parts.hostname))
+        return parts.scheme in PLAIN and bool(parts.hostname) and (self.allow_plaintext or is_loopback(parts.hostname))
 
 
-def _is_loopback(host: str | None) -> bool:
+def is_loopback(host: str | None) -> bool:
+    """Say whether a host name is this machine's own."""
     if host == "localhost":
         return True
     try:

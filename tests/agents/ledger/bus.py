@@ -10,10 +10,11 @@ from datetime import datetime
 from decimal import localcontext
 from typing import Any, TypeVar
 
+from agents.broker import memory
 from agents.broker.performer import BrokerPerformer
 from agents.decider import Decider, Message
 from agents.declaration import Fact
-from agents.testing import through_the_wire
+from agents.testing import remembered, through_the_wire
 from schemas.identity import derived, event_id
 from schemas.quantities import CONTEXT
 from schemas.record import Envelope, Record
@@ -46,7 +47,7 @@ class Bus:
         self.unasked: queue.Queue[Fact] = queue.Queue()
         self._choose = choose
         self.dies: Callable[[], BrokerPerformer | None] = lambda: None
-        performer.take_over(0, (), self.unasked.put)
+        performer.take_over(0, memory.initial_state(), self.unasked.put)
 
     def tell(self, record: Record, at: datetime) -> None:
         """Publish a record from outside and let everything happen that follows from it."""
@@ -98,9 +99,8 @@ class Bus:
         self.performer.release(0)
         self._waiting()
         self.performer = heir
-        heir.take_over(
-            0, [each for each in self.log if BY_RECORD[type(each[1])].producer == "broker"], self.unasked.put
-        )
+        own = [Fact(record, envelope) for envelope, record in self.log if BY_RECORD[type(record)].producer == "broker"]
+        heir.take_over(0, remembered(memory, own), self.unasked.put)
 
     def _deliver(self, name: str, envelope: Envelope, record: Record) -> None:
         message = Message(record, envelope.event_id, envelope.correlation_id, envelope.occurred_at)

@@ -1,6 +1,5 @@
 """What happens outside our orders: booked once, from the snapshot or from its own record, whichever comes first."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,23 +8,10 @@ import pytest
 from agents.ledger import decider as ledger
 from agents.testing import Story, given
 from schemas.ledger import Books, BooksStatus, EntryKind, LedgerEntry
-from schemas.record import Record
 from tests.agents.ledger.made import activity, by_hand, fill, order, order_name, snapshot
+from tests.agents.ledger.words import books, entries, opened
 
 FEE = activity("-0.02", "FEE", "paid-fee")
-
-
-def opened() -> Story:
-    return given(ledger).when(activity())
-
-
-def entries(said: Sequence[Record]) -> list[LedgerEntry]:
-    return [each for each in said if isinstance(each, LedgerEntry)]
-
-
-def books(story: Story) -> Books:
-    (found,) = [each for each in story.said if isinstance(each, Books)]
-    return found
 
 
 def moved(entry: LedgerEntry) -> dict[tuple[str, str], Decimal]:

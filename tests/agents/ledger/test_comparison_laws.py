@@ -7,18 +7,14 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from agents.ledger import decider as ledger
-from agents.testing import Story, given
+from agents.testing import Story
 from schemas.ledger import SYSTEM, Books, BooksStatus, EntryKind, LedgerEntry
 from schemas.order import Side
-from tests.agents.ledger.made import activity, by_hand, fill, order, order_name, snapshot
+from tests.agents.ledger.made import by_hand, fill, order, order_name, snapshot
+from tests.agents.ledger.words import opened
 
 HALF_CENT = Decimal("0.005")
 ZERO = Decimal(0)
-
-
-def opened() -> Story:
-    return given(ledger).when(activity())
 
 
 def books(story: Story) -> Iterator[Books]:

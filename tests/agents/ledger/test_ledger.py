@@ -17,23 +17,15 @@ from schemas.order import Side
 from schemas.record import Record
 from tests.agents.executor.made import run
 from tests.agents.ledger.made import activity, fill, order, order_name, snapshot
+from tests.agents.ledger.words import books, opened
 
 BUY = order()
 SELL = order(side=Side.SELL)
 CROSS = order("MSFT", wishes={"core": "3"}, sold_by={"dip": "1", "trend": "2"})
 
 
-def opened() -> Story:
-    return given(ledger).when(activity())
-
-
 def entry(story: Story) -> LedgerEntry:
     (found,) = [each for each in story.said if isinstance(each, LedgerEntry)]
-    return found
-
-
-def books(story: Story) -> Books:
-    (found,) = [each for each in story.said if isinstance(each, Books)]
     return found
 
 

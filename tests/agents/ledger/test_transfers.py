@@ -1,20 +1,18 @@
 """Books of their own: funded from the account's equity, brought back to it, and moved when the mode changes."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from agents.ledger import decider as ledger
-from agents.testing import Story, given
-from schemas.ledger import Books, BooksStatus, EntryKind, LedgerEntry, StrategyBook
+from agents.testing import Story
+from schemas.ledger import BooksStatus, EntryKind, LedgerEntry, StrategyBook
 from schemas.order import Side
-from schemas.record import Record
 from schemas.run import DriftRule, Mode
 from tests.agents.executor.made import AS_OF
-from tests.agents.ledger.made import activity, by_hand, fill, order, order_name, snapshot
+from tests.agents.ledger.made import by_hand, fill, order, order_name, snapshot
+from tests.agents.ledger.words import books, entries, opened
 from tests.made import strategy
 
 BOOK = {"mode": Mode.BOOK}
@@ -23,21 +21,8 @@ YOURS = strategy("yours", allocation=Decimal("0.2"), **BOOK)
 NETTED = strategy("mine", allocation=Decimal("0.4"))
 
 
-def opened() -> Story:
-    return given(ledger).when(activity())
-
-
-def entries(said: Sequence[Record]) -> list[LedgerEntry]:
-    return [each for each in said if isinstance(each, LedgerEntry)]
-
-
 def kinds(story: Story) -> list[str]:
     return [each.kind.value if isinstance(each, LedgerEntry) else "Books" for each in story.said]
-
-
-def books(story: Story) -> Books:
-    (found,) = [each for each in story.said if isinstance(each, Books)]
-    return found
 
 
 def book(story: Story, owner: str) -> StrategyBook:

@@ -11,9 +11,10 @@ import pytest
 
 from agents.broker.ports import Brokerage, NewOrder, Reply
 from infra.alpaca import AlpacaBrokerage
-from infra.alpaca.rest import PAGE_TRIES, decimal_text
+from infra.alpaca.rest import PAGE_TRIES
 from infra.simulator.client import SimulatorControl
 from infra.simulator.events import Hold
+from schemas.quantities import plain
 
 MakeOrder = Callable[..., NewOrder]
 
@@ -53,7 +54,7 @@ def test_numbers_arrive_exactly_as_they_are(
     [("250.100000", "250.1"), ("3.000000000", "3"), ("100", "100"), ("1E+2", "100"), ("1E-9", "0.000000001")],
 )
 def test_a_number_is_sent_without_exponent_and_without_decimals_it_does_not_need(value: str, text: str) -> None:
-    assert decimal_text(Decimal(value)) == text
+    assert plain(Decimal(value)) == text
 
 
 def test_cash_is_exact_to_the_last_digit(
@@ -228,6 +229,7 @@ def test_every_page_of_a_listing_is_read(
     assert [row["client_order_id"] for row in orders] == names
     assert [row["order_id"] for row in fills] == [row["id"] for row in orders]
     assert [row["activity_type"] for row in everything] == ["CSD"] + ["FILL"] * 15
+    assert said(brokerage.transfers(None)) == everything[:1]
 
 
 @pytest.mark.parametrize("trouble", ["http_500", "http_504", "half_body", "broken_json", "reset_before"])

@@ -1,7 +1,6 @@
 """`tape schemas`: what the .avsc files say must fit the history before it enters the lock."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typer.testing import CliRunner, Result
 from infra.cli.schemas import app
 from infra.errors import TapeError
 from schemas.contract import topic_schema
+from tests.topics.copied_lock import copied_lock
 from topics import schema_lock
 from topics.schema_lock import SCHEMAS, registered
 
@@ -23,16 +23,10 @@ def tape_schemas(*arguments: str) -> Result:
 
 
 @pytest.fixture(autouse=True)
-def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def copied(tmp_path: Path) -> Iterator[Path]:
     """Let the commands work on a copy of the lock and the history."""
-    shutil.copytree(SCHEMAS / "registered", tmp_path / "registered")
-    shutil.copy(SCHEMAS / "ids.lock", tmp_path / "ids.lock")
-    with monkeypatch.context() as patch:
-        patch.setattr(schema_lock, "SCHEMAS", tmp_path)
-        patch.setattr(schema_lock, "LOCK", tmp_path / "ids.lock")
-        registered.cache_clear()
-        yield tmp_path
-    registered.cache_clear()
+    with copied_lock(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture

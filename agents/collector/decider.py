@@ -17,7 +17,7 @@ The portfolio of a run is formed once, the first time that one of these is true:
 Where a quorum was asked for and not reached, the portfolio says so and wants nothing.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from immutables import Map
@@ -25,6 +25,7 @@ from immutables import Map
 from agents.collector.forming import portfolio_of
 from agents.collector.judgement import judged
 from agents.collector.memory import Collected, answer_of, with_answer, with_decision, with_portfolio
+from agents.copies import replace
 from agents.decider import Message
 from schemas.portfolio import ConflictDecision, ConflictOutcome, ConflictStatus, Portfolio, PortfolioStatus
 from schemas.record import Record

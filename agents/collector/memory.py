@@ -3,11 +3,12 @@
 Rebuilt from its own records alone, so the order in which answers were accepted is the order of their receipts.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from immutables import Map
 
+from agents.copies import replace
 from schemas.portfolio import ConflictOutcome, Portfolio
 from schemas.run import RunTerms, SyncRule
 from schemas.signal import SignalReceipt, SignalStatus, TargetWeight

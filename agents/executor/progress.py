@@ -1,11 +1,12 @@
 """How far an account has come: the fold of the executor's own records, one account at a time."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
 from immutables import Map
 
+from agents.copies import replace
 from agents.executor.lines import (
     CROSS_LEG,
     INCREASING_LEG,

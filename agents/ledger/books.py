@@ -1,13 +1,14 @@
 """The books of an account as the fold of its entries: who owns what, in which mode, and what the split remembers."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
 from immutables import Map
 
+from agents.copies import replace
 from agents.ledger.funding import funded_after
 from agents.ledger.rounding import Rounding, after_rounding
 from schemas.account import SnapshotContent
@@ -44,8 +45,8 @@ class Account:
     `holders` by owner and mode ("" for none); `booked` the executed quantity of each order; `allocated` what each
     strategy got of a plan line's broker orders, unsigned; `activities` the broker's activities that are booked;
     `transferred` what each strategy was given in total for a book of its own, `funded` who has such a book and its
-    part of the equity, also where that took no transfer; `traded` the dollars traded at the broker by UTC day and
-    owner; `roundings` what is left of the last few of the broker's; `runs` those whose snapshot was compared;
+    part of the equity, also where that took no transfer; `traded` the dollars traded at the broker by UTC day, and of
+    a day by owner; `roundings` what is left of the last few of the broker's; `runs` those whose snapshot was compared;
     `pending` the comparison that waits for more entries. Since the books last equalled the account: `owed` the executed
     quantity of each order that a snapshot has named before it was booked in full; `fills` counts the executions at the
     broker; `rounded` is what it has rounded of them; `happened` has the activities, in order.
@@ -56,7 +57,7 @@ class Account:
     allocated: Map[Line, Amounts] = field(default_factory=Map)
     activities: Map[str, bool] = field(default_factory=Map)
     transferred: Map[str, Decimal] = field(default_factory=Map)
-    traded: Map[tuple[date, str], Decimal] = field(default_factory=Map)
+    traded: Map[date, Amounts] = field(default_factory=Map)
     funded: Map[str, bool] = field(default_factory=Map)
     roundings: tuple[Rounding, ...] = ()
     owed: Map[str, Decimal] = field(default_factory=Map)
@@ -242,15 +243,15 @@ def _allocated(account: Account, entry: LedgerEntry) -> Map[Line, Amounts]:
     return account.allocated.set(line, given)
 
 
-def _traded(account: Account, entry: LedgerEntry) -> Map[tuple[date, str], Decimal]:
+def _traded(account: Account, entry: LedgerEntry) -> Map[date, Amounts]:
     if entry.transact_time is None:
         raise ValueError(f"entry {entry.entry_id}: a fill without its time")
-    traded = account.traded
+    day = entry.transact_time.date()
+    traded = account.traded.get(day) or Amounts()
     for posting in entry.postings:
         if posting.owner != STREET and posting.commodity == CASH:
-            key = (entry.transact_time.date(), posting.owner)
-            traded = traded.set(key, traded.get(key, ZERO) + abs(posting.amount))
-    return traded
+            traded = traded.set(posting.owner, traded.get(posting.owner, ZERO) + abs(posting.amount))
+    return account.traded.set(day, traded)
 
 
 def _transferred(account: Account, entry: LedgerEntry) -> Map[str, Decimal]:

@@ -23,12 +23,11 @@ def worth(amounts: Amounts, prices: Mapping[str, Decimal]) -> Decimal | None:
 
 def strategy_books(account: Account, snapshot: SnapshotContent) -> tuple[StrategyBook, ...]:
     """Return the books of the run's strategies, of everybody else who owns or has traded, and of the system, sorted."""
-    prices, today = midpoints(snapshot), snapshot.taken_at.date()
+    prices, traded = midpoints(snapshot), account.traded.get(snapshot.taken_at.date()) or Amounts()
     asked = {each.strategy_id: each.mode for each in snapshot.portfolio.terms.strategies}
-    traded = dict(sorted((owner, value) for (day, owner), value in account.traded.items() if day == today))
     return tuple(
         _book(owner, _mode(account, owner, asked), account.of(owner), traded.get(owner, ZERO), prices)
-        for owner in sorted({*asked, *account.owners(), *traded, SYSTEM})
+        for owner in sorted({*asked, *account.owners(), *traded.keys(), SYSTEM})
     )
 
 

@@ -14,20 +14,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import chain
+from operator import attrgetter
 from typing import NamedTuple
 
 from schemas.market import Bar
+from schemas.quantities import CONTEXT
 from schemas.record import Record
 from schemas.run import PartitionPosition
 
 
 class DayClose(NamedTuple):
-    """What strategies read of one bar; `text` is its line in the hash over the bars looked at."""
+    """What strategies read of one bar.
+
+    `text` is its line in the hash over the bars looked at; `units` the adjusted close as a whole number of 1e-12
+    dollars.
+    """
 
     session_date: date
     adjusted_close: Decimal
     close: Decimal
     text: bytes
+    units: int
 
 
 class _Revision(NamedTuple):
@@ -148,9 +156,11 @@ class BarsSlice:
 
 def sha256(looked_at: Iterable[Sequence[DayClose]]) -> str:
     """Return the hash, in hex, over bars in the order given: symbol, session, adjusted close and close of each."""
-    return hashlib.sha256(b"".join(close.text for closes in looked_at for close in closes)).hexdigest()
+    texts = map(attrgetter("text"), chain.from_iterable(looked_at))
+    return hashlib.sha256(b"".join(texts)).hexdigest()
 
 
 def _day_close(bar: Bar) -> DayClose:
     text = f"{bar.symbol} {bar.session_date} {bar.adjusted_close:f} {bar.close:f}\n"
-    return DayClose(bar.session_date, bar.adjusted_close, bar.close, text.encode())
+    units = int(bar.adjusted_close.scaleb(12, CONTEXT))
+    return DayClose(bar.session_date, bar.adjusted_close, bar.close, text.encode(), units)

@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from infra.background import STOP_TIMEOUT_S
 from infra.bench.probe import Latency, Probe
-from infra.bench.replaying import measure
+from infra.bench.replaying import compared, measure
 from infra.clock import system_clock
 from infra.demo.configuration import request
 from infra.demo.demo import Demo, Wishes
@@ -77,9 +77,11 @@ class Bench:
         finally:
             stack.down()
 
-    def _replay(self, servers: str) -> dict[str, dict[str, float]]:
+    def _replay(self, servers: str) -> dict[str, Any]:
         self._say(Progress("reading the whole log, and judging it again"))
-        return {"one_process": measure(servers, 1), "all_cores": measure(servers, cores())}
+        one, every = measure(servers, 1), measure(servers, cores())
+        share = compared(one, every)
+        return {"one_process": one, "all_cores": every, "all_cores_over_a_consumer_in_one_process": share}
 
     def _hop(self, servers: str) -> dict[str, Any]:
         self._say(Progress("one hop through an agent"))

@@ -10,6 +10,7 @@ import multiprocessing
 import resource
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from infra.clock import seconds
@@ -37,6 +38,8 @@ def measure(bootstrap_servers: str, jobs: int, rounds: int = ROUNDS) -> dict[str
     return {
         "records": records,
         "decisions": decisions,
+        "consuming_and_decoding_s": round(best["read", "seconds"], 3),
+        "replay_s": round(best["replay", "seconds"], 3),
         "records_consumed_and_decoded_per_second": round(records / best["read", "seconds"]),
         "decisions_per_second": round(decisions / best["replay", "seconds"]),
         "share_of_the_speed_of_only_consuming_and_decoding": round(
@@ -44,6 +47,11 @@ def measure(bootstrap_servers: str, jobs: int, rounds: int = ROUNDS) -> dict[str
         ),
         "share_in_processor_time": round(best["read", "cpu_s"] / best["replay", "cpu_s"], 2),
     }
+
+
+def compared(one: Mapping[str, float], all_cores: Mapping[str, float]) -> float:
+    """Return the speed of a replay in all processes over that of a consumer as people write one: in one process."""
+    return round(one["consuming_and_decoding_s"] / all_cores["replay_s"], 2)
 
 
 def _in_a_process(way: str, bootstrap_servers: str, jobs: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ from infra.replay.scope import Scope
 from infra.replay.seen import SealBrokenError, Seen
 from infra.replay.verdict import Damage, Difference, DifferenceKind, Verdict, field_differences
 from infra.runtime.keeper import input_topics
-from infra.runtime.recovery import LogDamagedError
+from infra.runtime.recovery import LogDamagedError, Recovered
 from schemas.dead_letter import DeadLetter, Unreadable
 from schemas.record import Record
 from topics.codec import Event, UndecodableError, cause_of_unreadable, current_id, decode_value
@@ -49,18 +49,27 @@ class Terms:
 
 @dataclass
 class AgentPass:
-    """One agent in one partition. Damage ends it, and what lies behind is counted as not judged."""
+    """One agent in one partition, from where it stood `after` one of its decisions, or from the first on.
+
+    `seq` is the last decision that was judged, `reached` where its inputs stood. Damage ends the pass, and what lies
+    behind is counted as not judged.
+    """
 
     agent: Agent
     partition: int
     terms: Terms
     view: ViewState | None = None
     judged: Judged = field(default_factory=dict)
+    after: Recovered | None = None
 
     def __post_init__(self) -> None:
         self.is_over = False
-        self._chain = Chain()
+        self.seq = 0
+        self.reached: Mapping[Partition, int] = {}
+        self._chain = Chain(self.after)
         self._state: Any = None if self.agent.decider is None else self.agent.decider.initial_state()
+        if self.after is not None:
+            self._state = self.after.state
         inputs = () if self.agent.decider is None else sorted(input_topics(self.agent))
         self._waiting: dict[Partition, deque[Seen]] = {(topic, self.partition): deque() for topic in inputs}
         self._counts = self.terms.verdict.of(self.agent.name)
@@ -106,6 +115,7 @@ class AgentPass:
             self._step(decided)
         except LogDamagedError as damage:
             self._end(damage)
+        self.seq, self.reached = decided.seq, decided.inputs
 
     def finish(self, settled: Mapping[Partition, int]) -> None:
         """Judge what lies behind the last decision, and refuse what is missing before `settled`."""
@@ -217,16 +227,16 @@ class AgentPass:
                 self._compare_one(decided, seen, draft)
 
     def _compare_one(self, decided: Decided, seen: Seen, draft: Draft) -> None:
-        value = seen.record.value or b""
-        schema_id = int.from_bytes(value[1:5], "big")
-        is_newest = draft.topic.name == seen.record.topic and schema_id == current_id(draft.topic.name)
-        if not is_newest:
-            _record(seen)  # that it can be read at all comes first: its schema may be of another topic, or unknown
+        topic, value = seen.record.topic, seen.record.value or b""
         has_key = draft.topic.key_of(draft.record).encode() == seen.record.key
-        if has_key and ((is_newest and _encoded(draft) == value) or draft.value(schema_id) == value):
-            if is_newest:  # an older schema may lack fields that the draft has
-                seen.know(Event(draft.topic.name, draft.envelope, draft.record))
+        if has_key and draft.topic.name == topic and _encoded(draft) == value:  # and so in the newest schema
+            seen.know(Event(topic, draft.envelope, draft.record))
             return
+        schema_id = int.from_bytes(value[1:5], "big")
+        if draft.topic.name != topic or schema_id != current_id(topic):
+            _record(seen)  # that it can be read at all comes first: its schema may be of another topic, or unknown
+        if has_key and draft.value(schema_id) == value:
+            return  # not known by its draft: an older schema may lack fields that the draft has
         was, now_value = _event(seen), draft.value()
         again = decode_value(draft.topic, now_value)  # as a reader would see it: 0 and 0E-9 are the same number
         found = [

@@ -10,11 +10,8 @@ were never judged would count as judged.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient
-
 from agents.declaration import Agent
-from infra.errors import TapeError
+from infra.kafka.groups import Groups
 from infra.kafka.log import high_watermarks, partitions_of, read
 from infra.postgres import tracking
 from infra.postgres.connection import connect
@@ -23,8 +20,6 @@ from infra.runtime.keeper import input_topics
 from infra.runtime.recovery import own
 from topics.registry import written_by
 from topics.wire import Partition, header, parse_positions
-
-_TIMEOUT_S = 30.0
 
 #: How far back an agent's last own record of a partition is looked for at first; ten times as far each time after.
 _TAIL = 100
@@ -59,14 +54,15 @@ def planned(bootstrap_servers: str, database_url: str, agent: Agent, targets: Ma
         shown = {each: written.get(each, 0) for each in inputs}
         goes_on_at = {each: min(shown[each], targets[each]) for each in inputs}
     else:
-        shown = _committed(bootstrap_servers, agent.name, inputs)
+        shown = Groups(bootstrap_servers).positions(agent.name, inputs)
         goes_on_at = _last_inputs(bootstrap_servers, agent, {number for _, number in inputs})
     return [Move(each, shown[each], targets[each], goes_on_at.get(each, 0)) for each in inputs]
 
 
 def rewind(bootstrap_servers: str, database_url: str, agent: Agent, moves: Sequence[Move]) -> int:
     """Move the positions back and return how many moved. Raises TapeError while a member of the group is active."""
-    _check_stopped(bootstrap_servers, agent.name)
+    groups = Groups(bootstrap_servers)
+    groups.check_stopped(agent.name)
     back = [move for move in moves if move.is_back]
     if not back:
         return 0
@@ -74,38 +70,8 @@ def rewind(bootstrap_servers: str, database_url: str, agent: Agent, moves: Seque
         with connect(database_url) as connection, connection.transaction():
             tracking.locked(connection, PROJECTOR, [move.partition for move in back])
             tracking.move(connection, PROJECTOR, {move.partition: move.to for move in back})
-    parts = [TopicPartition(*move.partition, move.to) for move in back]
-    admin = _admin(bootstrap_servers)
-    asked = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(agent.name, parts)])
-    for part in asked[agent.name].result(_TIMEOUT_S).topic_partitions:
-        if part.error is not None:
-            raise TapeError(
-                f"Kafka refuses the position {part.offset}: {part.error.str()}",
-                where=f"group {agent.name}, {part.topic}/{part.partition}",
-                next_command="tape status",
-            )
+    groups.set_positions(agent.name, {move.partition: move.to for move in back})
     return len(back)
-
-
-def _check_stopped(bootstrap_servers: str, group: str) -> None:
-    admin = _admin(bootstrap_servers)
-    described = admin.describe_consumer_groups([group])[group].result(_TIMEOUT_S)
-    members = [f"{member.client_id} on {member.host.lstrip('/')}" for member in described.members]
-    if members:
-        raise TapeError(
-            f"the group {group} has {len(members)} active members: it would overwrite the positions",
-            where="; ".join(members),
-            next_command="stop the agent's workers; one that was killed counts for its session timeout (6 s) more",
-        )
-
-
-def _committed(bootstrap_servers: str, group: str, partitions: Sequence[Partition]) -> dict[Partition, int]:
-    if not partitions:
-        return {}
-    admin = _admin(bootstrap_servers)
-    wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(*each) for each in partitions])
-    found = admin.list_consumer_group_offsets([wanted])[group].result(_TIMEOUT_S).topic_partitions
-    return {(part.topic, part.partition): max(0, part.offset) for part in found}
 
 
 def _last_inputs(bootstrap_servers: str, agent: Agent, numbers: set[int]) -> dict[Partition, int]:
@@ -129,7 +95,3 @@ def _last_own(bootstrap_servers: str, agent: str, partition: Partition, end: int
         if newest is not None or start == 0:
             return newest or (0, "")
         tail *= 10
-
-
-def _admin(bootstrap_servers: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 2})

@@ -10,20 +10,17 @@ class SealBrokenError(LogDamagedError):
 
 
 class Seen:
-    """A record, its headers by name (the first of a name counts), and its event once somebody has asked for it."""
+    """A record, where it lies, its headers by name (the first of a name counts), and its event once asked for."""
 
-    __slots__ = ("_event", "_hash", "headers", "record")
+    __slots__ = ("_event", "_hash", "_is_sealed", "headers", "record", "where")
 
     def __init__(self, record: Incoming) -> None:
         self.record = record
+        self.where: Partition = (record.topic, record.partition)
         self.headers: dict[str, bytes] = dict(reversed(record.headers))
         self._event: Event | UndecodableError | None = None
         self._hash: str | None = None
-
-    @property
-    def where(self) -> Partition:
-        """The partition it lies in."""
-        return self.record.topic, self.record.partition
+        self._is_sealed = False
 
     def is_at(self, place: Place) -> bool:
         """Say whether it lies there."""
@@ -40,7 +37,7 @@ class Seen:
         """The decoded record; raises UndecodableError each time it is asked of a record that cannot be read."""
         if self._event is None:
             try:
-                self._event = decode(self.record)
+                self._event = decode(self.record, is_sealed=self._is_sealed)
             except UndecodableError as error:
                 self._event = error
         if isinstance(self._event, UndecodableError):
@@ -54,8 +51,8 @@ class Seen:
 
     def check_seal(self) -> None:
         """Raise SealBrokenError, naming both, where the hash is not the one in the record's own header."""
-        if isinstance(self._event, Event):
-            return  # decoding has checked it
+        if self._is_sealed or isinstance(self._event, Event):
+            return  # decoding has checked it too
         said = self.text("sha256")
         if self._hash is None:
             self._hash = record_hash(self.record.key, self.record.value, self.record.headers)
@@ -65,3 +62,4 @@ class Seen:
                 f"an {how} record: header sha256 says {said or 'nothing'}, the record has {self._hash}",
                 where=str(self.record.place),
             )
+        self._is_sealed = True

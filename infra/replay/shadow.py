@@ -9,162 +9,139 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
-
 from agents.declaration import Agent
 from infra.errors import TapeError
-from infra.kafka.log import read
+from infra.kafka.groups import Groups
 from infra.replay.audit import Audit
 from infra.replay.find import Found
+from infra.replay.part import Part, count_facts, looked_until, nearest, own_behind, parts_of
 from infra.replay.scope import Scope
 from infra.replay.seen import Seen
 from infra.replay.shadow_worker import Task
+from infra.replay.single import Judged
 from infra.replay.verdict import AgentVerdict, Damage, Difference, DifferenceKind, Verdict
 from infra.runtime.keeper import input_topics
-from infra.runtime.recovery import own
-from topics.registry import written_by
-from topics.wire import Incoming, Partition, header, header_or_none, parse_positions
+from infra.runtime.recovery import Recovered
+from topics.wire import Partition, header, parse_positions
 
 TIMEOUT_S = 180.0
-_ADMIN_S = 30.0
+
+Beginning = Callable[[str, Part], Recovered | None]
+"""Where judging a part of the run begins; None is the agent's first decision."""
 
 
-def shadowed(bootstrap_servers: str, agents: Sequence[Agent], found: Found, timeout_s: float = TIMEOUT_S) -> Verdict:
+def shadowed(
+    bootstrap_servers: str,
+    agents: Sequence[Agent],
+    found: Found,
+    timeout_s: float = TIMEOUT_S,
+    from_zero: bool = False,
+) -> Verdict:
     """Judge all decisions of a correlation id again in real workers, and return what they found.
 
-    Raises TapeError naming the worker that does not come to an end.
+    They begin with the nearest snapshots, or `from_zero`; what is found amiss behind a snapshot is judged again from
+    zero. Raises TapeError naming the worker that does not come to an end.
     """
+    judged = _judged(bootstrap_servers, agents, found, timeout_s, _from_zero if from_zero else nearest)
+    if judged.is_from_snapshot and not judged.is_final:
+        judged = _judged(bootstrap_servers, agents, found, timeout_s, _from_zero)
+    return judged.verdict
+
+
+def _judged(
+    bootstrap_servers: str, agents: Sequence[Agent], found: Found, timeout_s: float, beginning: Beginning
+) -> Judged:
     verdict = Verdict()
     with tempfile.TemporaryDirectory(prefix="tape-shadow-") as folder:
-        tasks = [task for agent in agents if (task := _task(bootstrap_servers, agent, found, Path(folder))) is not None]
-        _set_back(bootstrap_servers, tasks)
+        asked = (_task(bootstrap_servers, agent, found, Path(folder), beginning) for agent in agents)
+        tasks = [task for task in asked if task is not None]
+        groups = Groups(bootstrap_servers)
+        for task in tasks:
+            groups.set_positions(task.group, task.starts)
         try:
             for each in _run(tasks, timeout_s):
                 verdict.add(each)
         finally:
-            _forget(bootstrap_servers, tasks)
-    _count_facts(verdict, agents, found.records)
+            groups.forget([task.group for task in tasks])
+    count_facts((part for agent in agents for part in parts_of(agent, found.records)), verdict)
     audit = Audit(Scope(found.correlation_id), verdict)
     for record in found.records:
         audit.check(Seen(record))
     audit.finish()
-    return verdict
+    return Judged(verdict, any(task.after for task in tasks))
 
 
-def _task(bootstrap_servers: str, agent: Agent, found: Found, folder: Path) -> Task | None:
-    """Return what an agent's worker has to do; None for an agent that decides nothing and reads nothing of the run."""
-    if agent.decider is None:
+def _from_zero(_bootstrap_servers: str, _part: Part) -> None:
+    return None
+
+
+def _task(
+    bootstrap_servers: str, agent: Agent, found: Found, folder: Path, beginning: Beginning = nearest
+) -> Task | None:
+    """Return what an agent's worker has to do; None for an agent that decides nothing and has no part in the run."""
+    parts = () if agent.decider is None else tuple(parts_of(agent, found.records))
+    if not parts:
         return None
-    inputs = _last_of(found.records, set(input_topics(agent)))
-    decided = {r.partition for r in found.records if header_or_none(r.headers, "agent") == agent.name}
-    starts: dict[Partition, int] = {}
-    until: dict[Partition, int] = {}
-    last: dict[int, int] = {}
-    for number in sorted(decided | {number for _, number in inputs}):
-        own_inputs = {(topic, number): end for topic in input_topics(agent) for end in [inputs.get((topic, number), 0)]}
-        span = _span(bootstrap_servers, agent, number, found, own_inputs)
-        starts |= {each: span[0].get(each, 0) for each in own_inputs}
-        until |= span[1]
-        last[number] = span[2]
-    if not last:
-        return None
-    group = f"replay-{agent.name}-{found.correlation_id[:8]}"
+    spans = {part.partition: _span(bootstrap_servers, part, beginning(bootstrap_servers, part)) for part in parts}
     return Task(
         agent.name,
         found.correlation_id,
-        group,
+        f"replay-{agent.name}-{found.correlation_id[:8]}",
         bootstrap_servers,
         str(folder / f"{agent.name}.json"),
-        starts,
-        until,
-        last,
+        starts={where: at for span in spans.values() for where, at in span.starts.items()},
+        until={where: at for span in spans.values() for where, at in span.until.items()},
+        last={number: span.last for number, span in spans.items()},
+        after={number: span.after for number, span in spans.items() if span.after},
+        looked=looked_until(agent, parts),
     )
 
 
-def _span(
-    bootstrap_servers: str, agent: Agent, number: int, found: Found, inputs: Mapping[Partition, int]
-) -> tuple[dict[Partition, int], dict[Partition, int], int]:
-    """Return where the inputs start, where they end, and the last decision that is needed.
+@dataclass(frozen=True)
+class _Span:
+    """From where to where inputs are read, and the decisions that are needed for it: behind `after`, up to `last`."""
 
-    They start behind the last decision before the run's first input, and end with the first decision that has all of
+    starts: Mapping[Partition, int]
+    until: Mapping[Partition, int]
+    after: int
+    last: int
+
+
+def _span(bootstrap_servers: str, part: Part, after: Recovered | None) -> _Span:
+    """Return what has to be read for a part.
+
+    Inputs start behind the last decision before the run's first input, and end with the first decision that has all of
     the run's inputs and decisions behind it, or with these where there is none.
     """
-    first = _first_of(found.records, set(inputs))
-    start: dict[Partition, int] = {}
-    reached: dict[Partition, int] = {}
-    last, is_before = 0, True
-    for decision in _decisions(bootstrap_servers, agent.name, number, found.correlation_id):
-        is_before = is_before and not decision.is_ours
-        is_before = is_before and all(decision.inputs.get(each, 0) <= at for each, at in first.items())
-        if is_before:
-            start = decision.inputs
-        last, reached = decision.seq, decision.inputs
-        if not is_before and all(reached.get(each, 0) >= end for each, end in inputs.items()):
+    inputs = {(topic, part.partition): 0 for topic in input_topics(part.agent)}
+    for each in part.inputs:
+        inputs[each.topic, each.partition] = max(inputs[each.topic, each.partition], each.offset + 1)
+    first = last = 0 if after is None else after.seq
+    start = reached = {} if after is None else after.positions
+    for last, reached in _decisions(bootstrap_servers, part, after):
+        if part.is_ahead_of(last, reached):
+            start = reached
+        if part.is_behind(last, reached):
             break
     until = {each: max(end, reached.get(each, 0)) for each, end in inputs.items()}
-    return start, until, last
+    return _Span({each: start.get(each, 0) for each in inputs}, until, first, last)
 
 
-@dataclass
-class _Decision:
-    seq: int
-    inputs: dict[Partition, int]
-    is_ours: bool = False
-
-
-def _decisions(bootstrap_servers: str, agent: str, number: int, correlation_id: str) -> Iterable[_Decision]:
-    """Return an agent-partition's decisions in order."""
-    beginnings = {(topic.name, number): 0 for topic in written_by(agent)}
-    decisions: dict[int, _Decision] = {}
-    for record in own(read(bootstrap_servers, beginnings), agent):
+def _decisions(
+    bootstrap_servers: str, part: Part, after: Recovered | None
+) -> Iterable[tuple[int, dict[Partition, int]]]:
+    """Return the agent-partition's decisions in order: their seq, and where the inputs stood after them."""
+    found: dict[int, dict[Partition, int]] = {}
+    for record in own_behind(bootstrap_servers, part.agent, part.partition, after):
         seq = int(header(record.headers, "seq"))
-        decision = decisions.setdefault(seq, _Decision(seq, parse_positions(header(record.headers, "inputs"))))
-        decision.is_ours |= header_or_none(record.headers, "correlation_id") == correlation_id
-    return [decisions[seq] for seq in sorted(decisions)]
-
-
-def _first_of(records: Iterable[Incoming], topics: set[Partition]) -> dict[Partition, int]:
-    first: dict[Partition, int] = {}
-    for record in records:
-        where = (record.topic, record.partition)
-        if where in topics:
-            first[where] = min(first.get(where, record.offset), record.offset)
-    return first
-
-
-def _last_of(records: Iterable[Incoming], topics: set[str]) -> dict[Partition, int]:
-    last: dict[Partition, int] = {}
-    for record in records:
-        if record.topic in topics:
-            where = (record.topic, record.partition)
-            last[where] = max(last.get(where, 0), record.offset + 1)
-    return last
-
-
-def _set_back(bootstrap_servers: str, tasks: Iterable[Task]) -> None:
-    """Set the shadow groups' positions, where group tools see them."""
-    admin = _admin(bootstrap_servers)
-    for task in tasks:
-        parts = [TopicPartition(*each, at) for each, at in task.starts.items()]
-        admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(task.group, parts)])[task.group].result(
-            _ADMIN_S
-        )
-
-
-def _forget(bootstrap_servers: str, tasks: Iterable[Task]) -> None:
-    """Delete the shadow groups: what they were for is over."""
-    admin = _admin(bootstrap_servers)  # kept: its answers come only while it lives
-    for asked in admin.delete_consumer_groups([task.group for task in tasks]).values():
-        try:
-            asked.result(_ADMIN_S)
-        except KafkaException:
-            continue  # a member that was killed counts for a session timeout; the group expires by itself
+        if seq not in found:
+            found[seq] = parse_positions(header(record.headers, "inputs"))
+    return sorted(found.items())
 
 
 def _run(tasks: Sequence[Task], timeout_s: float) -> Iterable[Verdict]:
@@ -214,19 +191,3 @@ def _verdict(said: Mapping[str, Any]) -> Verdict:
     for each in said["damages"]:
         verdict.add_damage(Damage(**each), is_of_hash=False)
     return verdict
-
-
-def _count_facts(verdict: Verdict, agents: Iterable[Agent], records: Iterable[Incoming]) -> None:
-    """Count what the outside said: nobody can judge that again."""
-    performing = {agent.name for agent in agents if agent.performs}
-    facts: dict[str, set[str]] = {}
-    for record in records:
-        agent, seq = header_or_none(record.headers, "agent"), header_or_none(record.headers, "seq")
-        if agent in performing and seq is not None:
-            facts.setdefault(agent, set()).add(f"{record.partition}/{seq}")
-    for name, seqs in facts.items():
-        verdict.of(name).facts += len(seqs)
-
-
-def _admin(bootstrap_servers: str) -> AdminClient:
-    return AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 2})

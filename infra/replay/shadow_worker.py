@@ -14,27 +14,29 @@ from pathlib import Path
 from typing import Any
 
 from agents.declaration import Agent, ViewState
-from infra.kafka.log import partitions_of, read, read_all
+from infra.kafka.log import partitions_of
 from infra.replay.judging import AgentPass, Terms
+from infra.replay.part import own_behind, view_until, written_down
 from infra.replay.scope import Scope
 from infra.replay.seen import Seen
 from infra.replay.verdict import Verdict
 from infra.runtime.app import TapeApp, run
 from infra.runtime.keeper import STUCK_AFTER_S, input_topics
 from infra.runtime.polling import GroupSettings
-from infra.runtime.recovery import own
 from infra.worker import declared
-from topics.codec import UndecodableError
-from topics.registry import written_by
 from topics.wire import Incoming, Partition, header
+
+POSITIONS = ("starts", "until", "looked")
+SEQS = ("last", "after")
 
 
 @dataclass(frozen=True)
 class Task:
     """What one shadow worker judges: an agent's decisions of one correlation id, in some partitions.
 
-    `starts` are the rewound positions of its inputs, `until` where they end; `last` the seq of the last decision that
-    is needed for it, by partition.
+    `starts` are the rewound positions of its inputs, `until` where they end; by partition `last` is the seq of the last
+    decision that is needed for it, and `after` that of the snapshot to begin with, where there is one. `looked` is how
+    far the run looked into what the agent reads beside its inputs.
     """
 
     agent: str
@@ -45,19 +47,22 @@ class Task:
     starts: Mapping[Partition, int]
     until: Mapping[Partition, int]
     last: Mapping[int, int]
+    after: Mapping[int, int]
+    looked: Mapping[Partition, int]
 
     def as_json(self) -> str:
         """Return it as text for another process."""
-        positions = {name: [[*each, at] for each, at in getattr(self, name).items()] for name in ("starts", "until")}
-        return json.dumps({**vars(self), **positions, "last": list(self.last.items())})
+        positions = {name: [[*each, at] for each, at in getattr(self, name).items()] for name in POSITIONS}
+        seqs = {name: list(getattr(self, name).items()) for name in SEQS}
+        return json.dumps({**vars(self), **positions, **seqs})
 
     @classmethod
     def parsed(cls, text: str) -> "Task":
         """Return the task that a text says."""
         said = json.loads(text)
-        for name in ("starts", "until"):
+        for name in POSITIONS:
             said[name] = {(topic, number): at for topic, number, at in said[name]}
-        return cls(**{**said, "last": dict(said["last"])})
+        return cls(**{**said, **{name: dict(said[name]) for name in SEQS}})
 
 
 class ShadowKeeper:
@@ -111,26 +116,18 @@ class ShadowKeeper:
 
     def _passes_of(self, agent: Agent) -> dict[int, AgentPass]:
         terms = Terms(Scope(self._task.correlation_id), self._verdict)
-        view = _whole_view(agent, self._task.bootstrap_servers)
-        passes = {number: AgentPass(agent, number, terms, view) for number in self._task.last}
-        for number, judged in passes.items():
-            beginnings = {(topic.name, number): 0 for topic in written_by(agent.name)}
-            for record in own(read(self._task.bootstrap_servers, beginnings), agent.name):
-                if int(header(record.headers, "seq")) <= self._task.last[number]:
-                    judged.add_own(Seen(record))
-        return passes
+        view = view_until(self._task.bootstrap_servers, agent, self._task.looked)
+        return {number: self._pass_of(agent, number, terms, view) for number in self._task.last}
 
-
-def _whole_view(agent: Agent, bootstrap_servers: str) -> ViewState | None:
-    if agent.view is None:
-        return None
-    state = agent.view.empty()
-    for record in read_all(bootstrap_servers, [agent.view.topic]):
-        try:
-            state.add(record.partition, record.offset, Seen(record).event.record)
-        except UndecodableError:
-            continue  # left out of the live view too
-    return state
+    def _pass_of(self, agent: Agent, number: int, terms: Terms, view: ViewState | None) -> AgentPass:
+        """Return an agent-partition's pass with all its own decisions; from zero where the snapshot has gone since."""
+        servers, seq = self._task.bootstrap_servers, self._task.after.get(number, 0)
+        after = written_down(servers, agent, number, lambda each: each.seq == seq) if seq else None
+        judged = AgentPass(agent, number, terms, view, after=after)
+        for record in own_behind(servers, agent, number, after):
+            if int(header(record.headers, "seq")) <= self._task.last[number]:
+                judged.add_own(Seen(record))
+        return judged
 
 
 def _write(task: Task, verdict: Verdict) -> None:

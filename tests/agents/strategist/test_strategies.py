@@ -1,7 +1,7 @@
 """The strategies' arithmetic: rankings, indices and shares, against other ways to compute them."""
 
 from collections.abc import Sequence
-from decimal import Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
 from itertools import pairwise
 
@@ -86,6 +86,22 @@ def test_the_index_agrees_with_its_closed_form(cents: list[int], n: int) -> None
     # every step rounds gain and loss to 1e-12, and n such roundings add up before they have died away
     rounding = 2 * n * Fraction(1, 10**12)
     assert abs(Fraction(found) - exact) <= (100 * rounding / (gain + loss) if gain + loss else 0) + rounding
+
+
+@settings(max_examples=200, deadline=None)
+@for_all(st.lists(st.integers(1, 60), min_size=2, max_size=40), st.integers(1, 9))
+def test_every_step_of_the_index_is_rounded_half_even(cents: list[int], n: int) -> None:
+    """Few different prices and small n: many steps end exactly between two numbers of twelve decimals."""
+    closes: list[object] = [Decimal(each).scaleb(-2) for each in cents]
+    twelve = Decimal(1).scaleb(-12)
+    with localcontext(CONTEXT):
+        found = wilder_rsi(bars(A=closes).last("A", 100), n)
+        first, *changes = [Decimal(after - before).scaleb(-2) for before, after in pairwise(cents)]
+        gain, loss = max(first, Decimal(0)), max(-first, Decimal(0))
+        for change in changes:
+            gain = ((gain * (n - 1) + max(change, Decimal(0))) / n).quantize(twelve, rounding=ROUND_HALF_EVEN)
+            loss = ((loss * (n - 1) + max(-change, Decimal(0))) / n).quantize(twelve, rounding=ROUND_HALF_EVEN)
+        assert found == (100 if loss == 0 else (100 - 100 / (1 + gain / loss)).quantize(twelve))
 
 
 def test_the_index_of_a_known_series() -> None:

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from agents.decider import Message
 from agents.declaration import Agent
-from infra.replay import shadow, shadow_worker
+from infra.replay import part, shadow
 from infra.replay.find import Found
 from infra.replay.shadow_worker import ShadowKeeper, Task
 from infra.replay.verdict import DifferenceKind, Verdict
+from infra.runtime.recovery import recovered
+from infra.runtime.snapshots import written
+from infra.runtime.state_form import form_of_states
 from schemas.identity import derived
 from schemas.record import Envelope, Record
 from schemas.run import ClockReading, Run, RunRequest
@@ -76,8 +79,12 @@ class OtherWords(Toy):
         ]
 
 
+FORM = form_of_states(AGENT.decider)
+SNAPSHOTS: list[Incoming] = []
+
+
 def read(_: str, start: Mapping[Partition, int], end: Mapping[Partition, int] | None = None) -> Iterator[Incoming]:
-    for each in LOG.records:
+    for each in (*LOG.records, *SNAPSHOTS):
         where = (each.topic, each.partition)
         if where in start and start[where] <= each.offset < (end or {}).get(where, each.offset + 1):
             yield each
@@ -85,15 +92,31 @@ def read(_: str, start: Mapping[Partition, int], end: Mapping[Partition, int] | 
 
 @pytest.fixture(autouse=True)
 def paper(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shadow, "read", read)
-    monkeypatch.setattr(shadow_worker, "read", read)
+    monkeypatch.setattr(part, "read", read)
+    SNAPSHOTS.clear()
+
+
+def ours() -> Found:
+    records = tuple(each for each in LOG.records if header(each.headers, "correlation_id") == str(RUN))
+    return Found(str(RUN), records, len(records))
 
 
 def task(agent: Agent = AGENT) -> Task:
-    ours = tuple(each for each in LOG.records if header(each.headers, "correlation_id") == str(RUN))
-    found = shadow._task("nowhere", agent, Found(str(RUN), ours, len(ours)), Path("found"))
+    found = shadow._task("nowhere", agent, ours(), Path("found"))
     assert found is not None
     return found
+
+
+def write_down(seq: int, state_of: int | None = None) -> None:
+    """Put a snapshot of the toy after one of its decisions where shadows look; its state may be that of another."""
+    at, other = (recovered(AGENT, LOG.decisions()[:number]) for number in (seq, state_of or seq))
+    for each in written(AGENT.name, 0, at, FORM.to_text(other.state)):
+        SNAPSHOTS.append(Incoming(each.topic, 0, len(SNAPSHOTS), 0, each.key, each.value, each.headers))
+
+
+def last_before_the_run() -> int:
+    (work,) = part.parts_of(AGENT, ours().records)
+    return max(each.seq for each in LOG.decisions() if work.is_ahead_of(each.seq, each.inputs))
 
 
 def judged(agent: Agent, work: Task, interleaving: Iterable[str]) -> list[Verdict]:
@@ -141,9 +164,8 @@ def test_a_decider_that_was_changed_shows_as_the_same_difference_whatever_the_or
 
 def test_a_shadow_begins_behind_what_was_decided_before_the_run_and_ends_with_its_last_input() -> None:
     work = task()
-    ours = [each for each in LOG.records if header(each.headers, "correlation_id") == str(RUN)]
     for topic in INPUTS:
-        offsets = [each.offset for each in ours if each.topic == topic]
+        offsets = [each.offset for each in ours().records if each.topic == topic]
         if offsets:
             assert 0 < work.starts[topic, 0] <= offsets[0]
             assert work.until[topic, 0] > offsets[-1]
@@ -175,8 +197,75 @@ def test_an_agent_that_had_no_part_in_the_run_has_nothing_to_do() -> None:
     assert shadow._task("nowhere", AGENT, nothing, Path("found")) is None
 
 
+def test_a_shadow_that_begins_with_a_snapshot_has_the_same_task_and_finds_the_same() -> None:
+    before = last_before_the_run()
+    from_zero = task()
+    write_down(before - 3)
+
+    work = task()
+
+    assert (from_zero.after, work.after) == ({}, {0: before - 3})
+    assert (work.starts, work.until, work.last) == (from_zero.starts, from_zero.until, from_zero.last)
+    (found,), (expected,) = judged(AGENT, work, ()), judged(AGENT, from_zero, ())
+    assert found.as_json() == expected.as_json()
+    assert found.decisions == found.identical == 2
+
+
+def test_a_snapshot_of_the_middle_of_the_run_is_too_late_for_a_shadow() -> None:
+    write_down(last_before_the_run() + 1)
+
+    assert task().after == {}
+
+
+def test_a_snapshot_that_has_gone_since_the_task_was_made_costs_nothing_but_time() -> None:
+    write_down(last_before_the_run())
+    work = task()
+    SNAPSHOTS.clear()
+
+    (verdict,) = judged(AGENT, work, ())
+
+    assert work.after
+    assert (verdict.identical, verdict.exit_code) == (2, 0)
+
+
+class NoGroups:
+    """Groups that nobody looks at."""
+
+    def __init__(self, _: str) -> None:
+        pass
+
+    def set_positions(self, group: str, positions: Mapping[Partition, int]) -> None:
+        pass
+
+    def forget(self, groups: Sequence[str]) -> None:
+        pass
+
+
+@pytest.mark.parametrize("from_zero", [False, True])
+def test_a_difference_that_a_snapshot_may_have_made_is_judged_again_from_zero(
+    monkeypatch: pytest.MonkeyPatch, from_zero: bool
+) -> None:
+    before = last_before_the_run()
+    write_down(before, state_of=before - 5)
+    begun: list[Mapping[int, int]] = []
+
+    def run(tasks: Sequence[Task], _: float) -> Iterator[Verdict]:
+        for work in tasks:
+            begun.append(work.after)
+            yield from judged(AGENT, work, ())
+
+    monkeypatch.setattr(shadow, "_run", run)
+    monkeypatch.setattr(shadow, "Groups", NoGroups)
+    verdict = shadow.shadowed("nowhere", [AGENT], ours(), from_zero=from_zero)
+
+    assert begun == ([{}] if from_zero else [{0: before}, {}])
+    assert (verdict.decisions, verdict.identical, verdict.exit_code) == (2, 2, 0)
+
+
 def test_a_task_survives_being_text() -> None:
+    write_down(last_before_the_run())
     work = task()
     assert work.starts
     assert work.last
+    assert work.after
     assert Task.parsed(work.as_json()) == work

@@ -7,6 +7,7 @@ import pytest
 
 from agents.decider import Message
 from agents.declaration import Agent
+from infra.replay import part
 from infra.replay import single as module
 from infra.replay.find import Found
 from infra.replay.history import History
@@ -34,7 +35,7 @@ class World(Paper):
         super().__init__(log, monkeypatch)
         self.sliced: list[Incoming] = []
         ends = {(topic, 0): self._end((topic, 0)) for topic in TOPICS}
-        monkeypatch.setattr(module, "read", self.read)
+        monkeypatch.setattr(part, "read", self.read)
         monkeypatch.setattr(module, "read_slice", self.read_slice)
         monkeypatch.setattr(module, "slices", _slices)
         monkeypatch.setattr(module, "partitions_of", lambda *_: tuple(ends))

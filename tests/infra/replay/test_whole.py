@@ -74,9 +74,9 @@ def test_however_the_log_is_cut_the_verdict_is_that_of_the_whole(cuts: list[Mapp
 def test_what_is_decided_again_byte_for_byte_is_never_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[str] = []
 
-    def counted(record: Incoming) -> object:
+    def counted(record: Incoming, *, is_sealed: bool) -> object:
         decoded.append(record.topic)
-        return decode(record)
+        return decode(record, is_sealed=is_sealed)
 
     monkeypatch.setattr(seen_module, "decode", counted)
     assert in_slices(LOG, []).exit_code == 0

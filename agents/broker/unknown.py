@@ -14,7 +14,8 @@ LONGEST_WAIT_S = 60.0
 UNKNOWN_FOR = timedelta(days=7)
 """How long after it was first heard of an order is read again that only this process takes for UNKNOWN.
 
-After that once: the order may have been executed while no process was there to hear of it, however long that was.
+After that until the broker says that it has no such order: it may have been executed while no process was there to hear
+of it, however long that was.
 One that the gateway calls UNKNOWN is read until the gateway says otherwise: somebody's capital waits for it.
 """
 

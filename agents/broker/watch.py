@@ -16,6 +16,7 @@ from agents.broker.order_read import order_as_read
 from agents.broker.poll import AccountPoll
 from agents.broker.ports import LISTENING, Brokerage, Subscription
 from agents.broker.reading import fields_of, part, text
+from agents.broker.strangers import NOT_FOUND
 from agents.broker.sync import SYNC_PATIENCE_S, Sync
 from agents.broker.unknown import UNKNOWN_FOR, UnknownOrders
 from agents.declaration import Fact
@@ -116,14 +117,15 @@ class AccountWatch:
                 return
             with self._memory.lock:
                 subject, heard_at = self._memory.subject(name), self._memory.order(name).heard_at
-                is_guess = not self._unknown.is_told(name)
             shown = self._brokerage.order_by_client_id(name)
             said = order_as_read(subject, self._brokerage, shown, lambda: facts.polled(self._now()))
             with self._memory.lock:
                 self._say(said)
                 self._unknown.read(name, is_found=not self._memory.order(name).is_unanswered)
-            if is_guess and heard_at is not None and self._now() - heard_at > UNKNOWN_FOR:
-                self.stands(name, is_unknown=False)
+                is_old = heard_at is not None and self._now() - heard_at > UNKNOWN_FOR
+                is_gone = is_old and shown.http_status == NOT_FOUND
+                if is_gone and not self._unknown.is_told(name):  # it may have been told while it was read
+                    self._unknown.end(name)
 
     def _run(self) -> None:
         while not self._stopped.is_set():

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from immutables import Map
 
-from agents.gateway.orders import Order, after
+from agents.gateway.orders import ZERO, Order, after
 from agents.gateway.rates import Sent
 from schemas.gate import HaltStatus, OrderLimits, TradingHalt
 from schemas.order import ExecType, OrderEvent, Venue
@@ -25,17 +25,26 @@ Twins = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Resolved:
-    """What a person has said of an order: how often, shares executed of it and beside it, and fills of the latter."""
+    """What a person has said of an order: how often, shares executed of it and beside it, and fills of the latter.
+
+    Of what is booked of it, `taken_qty` shares for `taken_amt` dollars were taken out of the account again.
+    """
 
     times: int
     cum_qty: Decimal
     manual_qty: Decimal
     fills: int
+    taken_qty: Decimal
+    taken_amt: Decimal
 
     @property
     def executed_qty(self) -> Decimal:
         """Shares executed under its name; more than that is news."""
         return self.cum_qty + self.manual_qty
+
+
+UNRESOLVED = Resolved(times=0, cum_qty=ZERO, manual_qty=ZERO, fills=0, taken_qty=ZERO, taken_amt=ZERO)
+"""Of an order of which nobody has said anything."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +139,16 @@ def after_resolution(account: Account, said: OrderResolution) -> Account:
     requests = account.requests.set(resolution_key(said.request_id), True)
     if said.status is not ResolutionStatus.ACCEPTED:
         return replace(account, requests=requests)
-    before = account.resolved.get(said.client_order_id)
+    before = account.resolved.get(said.client_order_id) or UNRESOLVED
+    taken_qty = max(account.orders[said.client_order_id].cum_qty - said.cum_qty, ZERO)
+    taken_now = taken_qty - before.taken_qty
     now = Resolved(
-        times=1 if before is None else before.times + 1,
+        times=before.times + 1,
         cum_qty=said.cum_qty,
         manual_qty=said.executed_qty - said.cum_qty,
-        fills=len(said.manual_trades) + (0 if before is None else before.fills),
+        fills=before.fills + len(said.manual_trades),
+        taken_qty=taken_qty,
+        taken_amt=before.taken_amt + (taken_now * said.manual_trades[-1].price if taken_now else ZERO),
     )
     return replace(account, requests=requests, resolved=account.resolved.set(said.client_order_id, now))
 

@@ -83,12 +83,13 @@ def read_check(body: str) -> Checked:
 def _transferred(said: object, closed_on: object) -> Decimal | None:
     """Return the sum of the transfers dated after a day; one of that day is in the equity of its close.
 
-    A reading without the part is of a time when nobody looked for transfers.
+    A canceled one has moved nothing: a withdrawal that did not happen excuses no loss. A reading without the part is of
+    a time when nobody looked for transfers.
     """
     if said is None:
         return Decimal(0)
     try:
-        rows = [row for row in as_rows(said, "transfers") if row.get("activity_type") in TRANSFERS]
+        rows = [row for row in as_rows(said, "transfers") if _moves_cash(row)]
         if not rows:
             return Decimal(0)
         closed = _day(closed_on)
@@ -97,6 +98,10 @@ def _transferred(said: object, closed_on: object) -> Decimal | None:
         return None
     amounts = [each for each in since if each is not None]
     return sum(amounts, Decimal(0)) if len(amounts) == len(since) else None
+
+
+def _moves_cash(row: Mapping[str, object]) -> bool:
+    return row.get("activity_type") in TRANSFERS and row.get("status") != "canceled"
 
 
 def _day(said: object) -> date:

@@ -3,17 +3,19 @@
 The order ends, its capital is free, and what the broker really executed of it is booked: what was ordered to its
 strategies, everything else under its name to MANUAL, as an error account takes it. What strategies were told to own is
 not taken back from them: a part of it that was never executed is booked to MANUAL on the other side, so that all books
-together are what the broker has. The next run's comparison judges the person's numbers.
+together are what the broker has. Whoever corrects the numbers later corrects what the books of all owners have then.
+The next run's comparison judges the person's numbers.
 
 Neither is the halt ended that the order led to (that is a word of its own), nor does anything more of its plan line
 pass the gate. What the broker shows beyond what was said contradicts again.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 
 from agents.gateway import halts
-from agents.gateway.account import Account, resolution_key
+from agents.gateway.account import UNRESOLVED, Account, resolution_key
 from agents.gateway.orders import ZERO, Order, Stage, after, event, trade
 from agents.gateway.reports import Execution, Heard, Word
 from schemas.gate import HaltCause
@@ -44,10 +46,11 @@ def resolved(account: Account, request: OrderResolutionRequest) -> list[Record]:
     order = account.orders.get(request.client_order_id)
     if order is None:
         return [_refused(request, f"no order {request.client_order_id} was asked for in account {request.account_id}")]
-    cum_qty = _executed(order, request)
-    if why := _unresolvable(account, order) or _impossible(order, request, cum_qty):
+    booked = _booked(account, order)
+    cum_qty = _executed(order, request, booked)
+    if why := _unresolvable(account, order, request) or _impossible(order, request, booked, cum_qty):
         return [_refused(request, why)]
-    return [*_records(account, order, request, cum_qty)]
+    return [*_records(account, order, request, booked, cum_qty)]
 
 
 def heard_afterwards(account: Account, order: Order, said: Heard) -> list[Record]:
@@ -65,17 +68,31 @@ def heard_afterwards(account: Account, order: Order, said: Heard) -> list[Record
     return [*halts.declared(account, order, HaltCause.CONTRADICTION, reason)]
 
 
-def _executed(order: Order, request: OrderResolutionRequest) -> Decimal:
+@dataclass(frozen=True)
+class _Booked:
+    """What of an order is in the books of all owners together, shares and dollars."""
+
+    qty: Decimal
+    amt: Decimal
+
+
+def _booked(account: Account, order: Order) -> _Booked:
+    before = account.resolved.get(order.client_order_id) or UNRESOLVED
+    return _Booked(order.cum_qty - before.taken_qty, order.gross_trade_amt - before.taken_amt)
+
+
+def _executed(order: Order, request: OrderResolutionRequest, booked: _Booked) -> Decimal:
     if request.cum_qty is not None:
         return request.cum_qty
     meant = {ResolvedAs.FILLED: order.terms.order_qty, ResolvedAs.NOT_OURS: ZERO}
-    return meant.get(request.resolved_as, order.cum_qty)
+    return meant.get(request.resolved_as, booked.qty)
 
 
-def _unresolvable(account: Account, order: Order) -> str:
+def _unresolvable(account: Account, order: Order, request: OrderResolutionRequest) -> str:
     """Return why nobody needs to say what became of an order; empty when somebody does.
 
-    One that is open at the broker may execute yet: it is taken back first, and is PENDING_CANCEL then.
+    One that is open at the broker may execute yet: it is taken back first, and is PENDING_CANCEL then. One whose
+    sending was not answered may be sent yet, as long as it is valid; without an answer it is UNKNOWN.
     """
     name = order.client_order_id
     if order.terms.venue is Venue.INTERNAL:
@@ -84,12 +101,16 @@ def _unresolvable(account: Account, order: Order) -> str:
         return f"{name} was not handed to the broker yet: tape halt --cancel takes it back"
     if order.status in (OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED):
         return f"{name} is {order.status} at the broker: tape halt --symbol {order.terms.symbol} --cancel takes it back"
+    is_unanswered = order.stage is Stage.UNCONFIRMED and order.status is not OrdStatus.UNKNOWN
+    if is_unanswered and request.requested_at < order.terms.valid_until:
+        until = order.terms.valid_until.isoformat()
+        return f"{name} is {order.status}: it may be on its way to the broker until {until}, or until that has answered"
     if order.stage is Stage.ENDED and not halts.is_contradicted(account, order):
         return f"{name} has ended {order.status} with {order.cum_qty:f} executed, and nothing contradicts that"
     return ""
 
 
-def _impossible(order: Order, request: OrderResolutionRequest, cum_qty: Decimal) -> str:
+def _impossible(order: Order, request: OrderResolutionRequest, booked: _Booked, cum_qty: Decimal) -> str:
     """Return which of the numbers cannot be; empty when all can."""
     whole, resolved_as = order.terms.order_qty, request.resolved_as
     is_filled = resolved_as is ResolvedAs.FILLED
@@ -104,33 +125,33 @@ def _impossible(order: Order, request: OrderResolutionRequest, cum_qty: Decimal)
         (max(numbers) > NUMBER_MAX, f"{max(numbers):f} is more than {NUMBER_MAX:f}, the most that is believed"),
         (any(each.symbol == CASH for each in request.manual_trades), f"{CASH} is cash in the books"),
     )
-    return next((why for is_so, why in reasons if is_so), "") or _mispriced(order, request, cum_qty)
+    return next((why for is_so, why in reasons if is_so), "") or _mispriced(request, booked, cum_qty)
 
 
-def _mispriced(order: Order, request: OrderResolutionRequest, cum_qty: Decimal) -> str:
+def _mispriced(request: OrderResolutionRequest, booked: _Booked, cum_qty: Decimal) -> str:
     """Return why there is no price for what differs from the books; empty when nothing does, or there is one."""
-    if cum_qty == order.cum_qty:
+    if cum_qty == booked.qty:
         return ""
     if request.avg_px is None and cum_qty:
-        return f"{cum_qty:f} executed, booked are {order.cum_qty:f}: at which average price?"
-    if 0 < _price_of_rest(order, request, cum_qty) <= NUMBER_MAX:
+        return f"{cum_qty:f} executed, booked are {booked.qty:f}: at which average price?"
+    if 0 < _price_of_rest(request, booked, cum_qty) <= NUMBER_MAX:
         return ""
     said = "no price" if request.avg_px is None else f"{request.avg_px:f}"
-    return f"{cum_qty:f} at {said} does not go with {order.cum_qty:f} booked for {order.gross_trade_amt:f} dollars"
+    return f"{cum_qty:f} at {said} does not go with {booked.qty:f} booked for {booked.amt:f} dollars"
 
 
-def _price_of_rest(order: Order, request: OrderResolutionRequest, cum_qty: Decimal) -> Decimal:
+def _price_of_rest(request: OrderResolutionRequest, booked: _Booked, cum_qty: Decimal) -> Decimal:
     """Return the price of the shares between what is booked and what was executed, dollars per share."""
-    amount = cum_qty * (request.avg_px or ZERO) - order.gross_trade_amt
-    return (amount / (cum_qty - order.cum_qty)).quantize(PRICE_UNIT)
+    amount = cum_qty * (request.avg_px or ZERO) - booked.amt
+    return (amount / (cum_qty - booked.qty)).quantize(PRICE_UNIT)
 
 
-def _records(account: Account, order: Order, request: OrderResolutionRequest, cum_qty: Decimal) -> Iterator[Record]:
-    taken_back = _taken_back(order, request, cum_qty)
-    before = account.resolved.get(order.client_order_id)
-    under_its_name = sum(
-        (each.quantity for each in request.manual_trades), ZERO if before is None else before.manual_qty
-    )
+def _records(
+    account: Account, order: Order, request: OrderResolutionRequest, booked: _Booked, cum_qty: Decimal
+) -> Iterator[Record]:
+    before = account.resolved.get(order.client_order_id) or UNRESOLVED
+    taken_back = _taken_back(order, request, booked, cum_qty)
+    under_its_name = sum((each.quantity for each in request.manual_trades), before.manual_qty)
     said = _answer(request, ResolutionStatus.ACCEPTED, request.reason).model_copy(
         update={
             "cum_qty": cum_qty,
@@ -141,36 +162,45 @@ def _records(account: Account, order: Order, request: OrderResolutionRequest, cu
     yield said
     end = ENDS[request.resolved_as] if order.is_live else order.status
     if cum_qty > order.cum_qty:
-        traded, fill = trade(order, _rest(order, request, cum_qty), request.requested_at)
+        traded, fill = trade(order, _rest(order, request, booked, cum_qty), request.requested_at)
         yield traded
         yield fill
         order = after(order, traded)
-    number = 1 if before is None else before.fills + 1
-    for position, each in enumerate(said.manual_trades, start=number):
+    for position, each in enumerate(said.manual_trades, start=before.fills + 1):
         yield _manual_fill(order, position, each, request)
     reason = f"{request.resolved_as} by {request.requested_by}: {request.reason}"
     end = OrdStatus.FILLED if order.status is OrdStatus.FILLED else end
     yield event(order, ExecType.RESTATED, end, reason=reason, at=request.requested_at)
 
 
-def _rest(order: Order, request: OrderResolutionRequest, cum_qty: Decimal) -> Execution:
+def _rest(order: Order, request: OrderResolutionRequest, booked: _Booked, cum_qty: Decimal) -> Execution:
     return Execution(
         broker_order_id=order.broker_order_id or "",
         cum_qty=cum_qty,
         last_qty=cum_qty - order.cum_qty,
-        last_px=_price_of_rest(order, request, cum_qty),
+        last_px=_price_of_rest(request, booked, cum_qty),
         exec_id=None,
         at=None,
     )
 
 
-def _taken_back(order: Order, request: OrderResolutionRequest, cum_qty: Decimal) -> tuple[ManualTrade, ...]:
-    """Return the trade that takes out of the account what was booked of an order and never executed."""
-    if cum_qty >= order.cum_qty:
+def _taken_back(
+    order: Order, request: OrderResolutionRequest, booked: _Booked, cum_qty: Decimal
+) -> tuple[ManualTrade, ...]:
+    """Return the trade that takes out of the account what was booked of an order and never executed.
+
+    What was taken out by an earlier word, and was executed after all, is put in again.
+    """
+    side, other = order.terms.side, Side.SELL if order.terms.side is Side.BUY else Side.BUY
+    quantity = booked.qty - min(cum_qty, order.cum_qty)
+    if not quantity:
         return ()
-    side = Side.SELL if order.terms.side is Side.BUY else Side.BUY
-    price = _price_of_rest(order, request, cum_qty)
-    return (ManualTrade(symbol=order.terms.symbol, side=side, quantity=order.cum_qty - cum_qty, price=price),)
+    price = _price_of_rest(request, booked, cum_qty)
+    return (
+        ManualTrade(
+            symbol=order.terms.symbol, side=other if quantity > 0 else side, quantity=abs(quantity), price=price
+        ),
+    )
 
 
 def _manual_fill(order: Order, number: int, said: ManualTrade, request: OrderResolutionRequest) -> Fill:

@@ -72,7 +72,7 @@ def replay(
             next_command=f"tape replay {correlation_id}",
         )
     elif rewind:
-        _rewound(correlation_id, as_json)
+        _rewound(correlation_id, from_zero, as_json)
     elif other_code or settings:
         _what_if(correlation_id, other_code, settings or [], as_json)
     elif from_zero:
@@ -142,7 +142,7 @@ def _say(verdict: "Verdict", took_s: float, as_json: bool) -> None:
     sys.exit(verdict.exit_code)
 
 
-def _rewound(name: str, as_json: bool) -> None:
+def _rewound(name: str, from_zero: bool, as_json: bool) -> None:
     from infra.cli.asking import settings_of_kafka
     from infra.clock import seconds
     from infra.replay.find import find
@@ -153,7 +153,9 @@ def _rewound(name: str, as_json: bool) -> None:
     settings = settings_of_kafka()
     started = seconds()
     found = find(settings.bootstrap_servers, settings.database_url, name)
-    verdict = Verdict() if found is None else shadowed(settings.bootstrap_servers, deciding(), found)
+    verdict = Verdict()
+    if found is not None:
+        verdict = shadowed(settings.bootstrap_servers, deciding(), found, from_zero=from_zero)
     _say(verdict, seconds() - started, as_json)
 
 

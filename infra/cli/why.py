@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infra.cli.tables import Json, instant, named, percent, plain, print_json, print_table, print_text, tables_or_log
-from infra.errors import TapeError
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -151,17 +150,20 @@ def _became(wish: dict[str, Any]) -> str:
 
 
 def _only(connection: Connection, text: str) -> list[UUID]:
+    from infra.cli.exits import UsageError
     from infra.postgres.plans import run_ids
 
     found = run_ids(connection, text)
     if len(found) > 1:
         several = ", ".join(str(each) for each in found[:5])
-        raise TapeError(f"{text} begins the ids of {len(found)} runs: {several}")
+        raise UsageError(f"{text} begins the ids of {len(found)} runs: {several}")
     return found
 
 
 def _day(text: str) -> date:
+    from infra.cli.exits import UsageError
+
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise TapeError(f"--on: expected a day as 2012-06-01, was {text}") from error
+        raise UsageError(f"--on: expected a day as 2012-06-01, was {text}") from error

@@ -230,7 +230,7 @@ def test_a_refusal_without_its_values_is_caught() -> None:
 
 
 def test_a_gate_that_takes_anybodys_word_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.gateway.resolving._unresolvable", lambda _account, _order: "")
+    monkeypatch.setattr("agents.gateway.resolving._unresolvable", lambda *_: "")
     assert caught("no_order_that_nobody_contradicts_is_ended_by_a_word")
 
 

@@ -110,6 +110,33 @@ def test_an_order_executed_while_nobody_was_there_for_weeks_is_read_by_the_next_
     assert reads(restarted(post, [silence]), 0) == ["fills to 10", "order filled"]
 
 
+@pytest.mark.parametrize(("trouble", "word"), [(SILENT, "silence"), (refusal(500, 50010000, "no"), "order 500")])
+def test_an_old_order_is_read_until_the_broker_has_answered(post: Post, trouble: Reply, word: str) -> None:
+    silence = answered(post, SILENT)
+    post.at += 3 * UNKNOWN_FOR
+    heir = restarted(post, [silence])
+    heir.brokerage.trouble("order", trouble)
+    assert reads(heir, 0) == [word]
+    assert reads(heir, 60) == ["order 404"]
+    assert reads(heir, 1000) == []
+
+
+def test_an_old_order_that_is_called_unknown_while_it_is_read_is_read_on(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silence = answered(post, SILENT)
+    post.at += 3 * UNKNOWN_FOR
+    heir = restarted(post, [silence])
+    read = heir.brokerage.order_by_client_id
+
+    def told_meanwhile(name: str) -> Reply:
+        heir.watch.stands(name, is_unknown=True)
+        return read(name)
+
+    monkeypatch.setattr(heir.brokerage, "order_by_client_id", told_meanwhile)
+    assert reads(heir, 0) == reads(heir, 60) == ["order 404"]
+
+
 # --- after a restart
 
 

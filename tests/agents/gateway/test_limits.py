@@ -309,6 +309,8 @@ CLOSED = {"last_equity": "100000", "balance_asof": "2012-05-31"}
         ("99000", [moved("5000", "2012-05-31")], False),
         ("99000", [moved("5000", kind="DIV")], False),
         ("98999.99", [], True),
+        ("94000", [moved("-5000", kind="CSW") | {"status": "executed"}], False),
+        ("94000", [moved("-5000", kind="CSW") | {"status": "canceled"}], True),
     ],
     ids=str,
 )

@@ -265,6 +265,18 @@ def test_what_cannot_be_is_refused_and_changes_nothing(story: Story, said: Order
     assert why in answer(after).reason
 
 
+def test_an_order_that_may_be_sent_yet_is_not_ended_before_it_expires() -> None:
+    """The broker agent may be late: it would send the order, and nobody would count it any more."""
+    until = order("x").order.valid_until
+    for story in (submitted(), submitted().when(intent(IntentAction.CANCEL)), unknown().when(not_found())):
+        early = story.when(asked(ResolvedAs.CANCELED, requested_at=until - MINUTE))
+        assert answer(early).status is ResolutionStatus.REFUSED
+        assert "may be on its way to the broker" in answer(early).reason
+
+        late = story.when(asked(ResolvedAs.CANCELED, requested_at=until))
+        assert words(late) == ["RESTATED/CANCELED"]
+
+
 def test_asking_twice_is_asking_once() -> None:
     after = unknown().when(asked(ResolvedAs.CANCELED))
 
@@ -317,6 +329,30 @@ def test_more_than_was_ordered_of_an_order_that_has_ended_is_manuals() -> None:
     names = [each.client_order_id for step in (story, more) for each in step.said if isinstance(each, Fill)]
     assert names == [f"{NAME}/1", f"{NAME}/2"]
     assert more.when(read("filled", "15")).said == ()
+
+
+@pytest.mark.parametrize(
+    ("second", "price", "expected"),
+    [
+        ("0", None, [(MANUAL, "SELL", "1", "AAPL", "560.000000")]),
+        ("1", "560", []),
+        ("3", "561", [(MANUAL, "BUY", "2", "AAPL", "561.500000")]),
+        ("6", "561", [("net", "BUY", "2", "AAPL", "561.200000"), (MANUAL, "BUY", "3", "AAPL", "561.200000")]),
+    ],
+)
+def test_who_corrects_what_was_said_corrects_what_is_booked_by_then(
+    second: str, price: str | None, expected: list[tuple[str, str, str, str, str]]
+) -> None:
+    """Four were booked, three of them taken out by the first word: one is left, at 560 dollars."""
+    story = accepted().when(traded("4", "4", price="560")).when(stranger_executed("5", "1"))
+    story = story.when(asked(ResolvedAs.CANCELED, cum_qty=Decimal(1), avg_px=Decimal(560)))
+    story = story.when(read("canceled", "7"))
+
+    said = {"cum_qty": Decimal(second), "avg_px": None if price is None else Decimal(price)}
+    story = story.when(asked(ResolvedAs.CANCELED, request_id="second", **said))
+
+    assert answer(story).status is ResolutionStatus.ACCEPTED
+    assert booked(story) == expected
 
 
 # --- the books

@@ -4,10 +4,14 @@ import io
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
+from infra.cli.main import app
 from infra.cli.replay import replay, show, show_changes, shown_progress
 from infra.errors import TapeError
+from infra.replay.find import Found
 from infra.replay.verdict import Damage, Verdict
+from infra.settings import Settings
 
 ASKED = {
     "correlation_id": None,
@@ -67,3 +71,23 @@ def test_progress_is_drawn_on_a_terminal_and_nowhere_else(monkeypatch: pytest.Mo
         with shown_progress() as on_progress:
             on_progress(50, 100)
         assert ("50/100" in stream.getvalue()) is is_drawn
+
+
+@pytest.mark.parametrize(("options", "is_from_zero"), [((), False), (("--from-zero",), True)])
+def test_a_run_in_real_workers_is_judged_from_zero_when_asked(
+    options: tuple[str, ...], is_from_zero: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def shadowed(*_: object, from_zero: bool) -> Verdict:
+        asked.append(from_zero)
+        return Verdict()
+
+    monkeypatch.setenv("TAPE_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setattr("infra.cli.asking.settings_of_kafka", Settings.load)
+    monkeypatch.setattr("infra.replay.find.find", lambda *_: Found("run", (), 0))
+    monkeypatch.setattr("infra.replay.shadow.shadowed", shadowed)
+
+    CliRunner().invoke(app, ["replay", "run", "--rewind", *options])
+
+    assert asked == [is_from_zero]

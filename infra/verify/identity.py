@@ -1,6 +1,7 @@
 """I9: the same identity never stands for two things.
 
-What the broker said, heard again after a crash, is the same report: its words are compared, not when they were heard.
+What the broker said, heard again after a crash, is the same report: its words are compared, not when they were heard. A
+silence has no words of the broker's: how our own client put it is not compared.
 """
 
 import hashlib
@@ -8,7 +9,7 @@ from uuid import UUID
 
 from infra.replay.seen import Seen
 from infra.verify.claim import Claim
-from schemas.order import BrokerReport
+from schemas.order import BrokerReport, ReportKind
 from schemas.record import Record
 from schemas.snapshot import AgentSnapshot
 from topics.registry import TOPICS
@@ -36,7 +37,8 @@ class OneIdOneRecord(Claim):
 
 
 def _words(report: BrokerReport) -> bytes:
-    return report.model_dump_json(exclude={"received_at"}).encode()
+    ours = {"received_at", "error"} if report.kind is ReportKind.SILENCE else {"received_at"}
+    return report.model_dump_json(exclude=ours).encode()
 
 
 CLAIMS = (OneIdOneRecord,)

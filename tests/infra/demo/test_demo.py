@@ -180,6 +180,7 @@ ELSEWHERE = {
     "limits set": "tests/infra/cli/test_gate_commands.py",
     "halt": "test_scenarios.py; --hard in tests/infra/alpaca/test_hard.py",
     "resume": "as halt",
+    "resolve": "tests/infra/cli/test_gate_commands.py",
     "simulator": "every simulator of the demo, and tests/infra/simulator/test_process.py",
 }
 

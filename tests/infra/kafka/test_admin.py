@@ -231,7 +231,8 @@ def test_tape_topics_diff_exits_with_1_when_there_is_a_difference(kafka: str) ->
     ]
 
 
-def test_tape_topics_list_and_table_need_no_kafka() -> None:
+def test_tape_topics_list_and_table_need_no_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
     rows = json.loads(tape_topics("list", "--json").output)
 
     assert [row["topic"] for row in rows] == [topic.name for topic in TOPICS]

@@ -30,6 +30,7 @@ from schemas.order import (
     Phase,
     PreTradeCheck,
     Refusal,
+    ReportKind,
     Side,
     Venue,
 )
@@ -403,6 +404,19 @@ def test_words_heard_again_later_are_the_same_report_and_other_words_are_not(bod
     log = Log()
     log.say(first, event_id=FILL)
     log.say(again, event_id=FILL)
+    checked = identity.OneIdOneRecord()
+
+    shown([checked], log)
+
+    assert len(list(checked.findings)) == count
+
+
+@pytest.mark.parametrize(("kind", "count"), [(ReportKind.SILENCE, 0), (ReportKind.ANSWER, 1)])
+def test_how_our_client_puts_a_silence_is_no_word_of_the_brokers(kind: ReportKind, count: int) -> None:
+    first = blank(BrokerReport, account_id=ACCOUNT, report_id=FILL, kind=kind, error="ReadTimeout", received_at=NOON)
+    log = Log()
+    log.say(first, event_id=FILL)
+    log.say(first.model_copy(update={"error": "ConnectionError"}), event_id=FILL)
     checked = identity.OneIdOneRecord()
 
     shown([checked], log)

@@ -14,10 +14,10 @@ activity, is not read again either, so its id need not be known.
 were sent within a week. Both are over. One that may or may not be at the broker (`is_unanswered`) is kept until it is
 found, or a snapshot says that all has ended. One that is open, of whomever, is said once a day and so is never old.
 
-*What is said if a word of it comes all the same* (a stream message or a read weeks later): the same words, in a chain of
-their own instead of the run's, as of no attempt, and so under an id of their own; the gateway and the ledger keep their own memory of orders and activities. And
-an execution of before what is remembered, in a listing that shows more than was asked for, is nobody's trade by hand
-while its order has our form (`is_of_before`).
+*What is said if a word of it comes all the same* (a stream message or a read weeks later): the same words, in a chain
+of their own instead of the run's, as of no attempt, and so under an id of their own; the gateway and the ledger keep
+their own memory of orders and activities. And an execution of before what is remembered, in a listing that shows more
+than was asked for, is nobody's trade by hand while its order has our form (`is_of_before`).
 
 *Never forgotten*: an activity that does not say when it happened, for a broker lists it for ever.
 

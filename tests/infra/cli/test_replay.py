@@ -84,7 +84,7 @@ def test_a_run_in_real_workers_is_judged_from_zero_when_asked(
         return Verdict()
 
     monkeypatch.setenv("TAPE_BOOTSTRAP_SERVERS", "127.0.0.1:1")
-    monkeypatch.setattr("infra.cli.asking.settings_of_kafka", Settings.load)
+    monkeypatch.setattr("infra.cli.asking.settings_of_kafka", lambda *_: Settings())
     monkeypatch.setattr("infra.replay.find.find", lambda *_: Found("run", (), 0))
     monkeypatch.setattr("infra.replay.shadow.shadowed", shadowed)
 
